@@ -233,7 +233,8 @@ fn whole(number: f64) -> Option<i64> {
 
 /// Bytes as base64 text where the format is for people, as bytes where it is binary.
 mod base64_in_text {
-    use super::{BASE64, Engine as _};
+    use super::BASE64;
+    use base64::Engine as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
