@@ -208,11 +208,11 @@ impl Value {
     /// million where none is given, since a register of 16 or 32 bits cannot hold every float.
     #[must_use]
     pub fn matches(&self, wanted: &Self, tolerance: Option<f64>) -> bool {
-        match (self.as_number(), wanted.as_number()) {
-            (Some(a), Some(b)) if matches!(self, Self::Float(_)) || matches!(wanted, Self::Float(_)) => {
-                (a - b).abs() <= tolerance.unwrap_or_else(|| 1e-6 * a.abs().max(b.abs()).max(1e-6))
-            }
-            _ => self == wanted,
+        let float = matches!(self, Self::Float(_)) || matches!(wanted, Self::Float(_));
+        if let (true, Some(a), Some(b)) = (float, self.as_number(), wanted.as_number()) {
+            (a - b).abs() <= tolerance.unwrap_or_else(|| 1e-6 * a.abs().max(b.abs()).max(1e-6))
+        } else {
+            self == wanted
         }
     }
 }
@@ -221,7 +221,9 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::String(s) => f.write_str(s),
-            other => write!(f, "{}", other.to_json()),
+            Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Bytes(_) | Self::Json(_) => {
+                write!(f, "{}", self.to_json())
+            }
         }
     }
 }

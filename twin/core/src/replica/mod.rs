@@ -1,0 +1,240 @@
+//! One machine for both ends of a link: it writes its own parts of the twins and follows the other's.
+//!
+//! It holds cursors, windows and what is being committed, never all rows: those stay in the store and are asked for.
+//! Commit, then speak: nothing is sent, acknowledged or published before the commit that holds it is done.
+
+mod author;
+mod follower;
+mod message;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+pub use author::Limits;
+pub use message::{
+    BadBatch, Base, Batch, Commit, CommitToken, Effect, FetchToken, Followed, Forget, LinkCommand, LinkEvent,
+    Message, Stored,
+};
+
+use crate::document::{Change, Entry, Key, Side};
+use crate::revision::{Cursor, Incarnation, Revision};
+use crate::time::Timestamp;
+use author::Author;
+use follower::Follower;
+
+/// A change that this side does not author.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this side of the link does not write {part:?}; the other side does")]
+pub struct Rejected {
+    /// The part.
+    pub part: crate::document::Part,
+}
+
+/// The replica of one node's twins at one end of the link.
+#[derive(Debug)]
+pub struct Replica {
+    side: Side,
+    author: Author,
+    follower: Follower,
+    pending: Vec<Entry>,
+    pending_at: HashMap<Key, usize>,
+    committing: Option<Arc<Commit>>,
+    next_token: u64,
+    hello_owed: bool,
+    effects: VecDeque<Effect>,
+}
+
+impl Replica {
+    /// A replica that goes on from what is stored, with an incarnation drawn for this start.
+    #[must_use]
+    pub fn new(side: Side, incarnation: Incarnation, stored: &Stored, limits: Limits) -> Self {
+        let peer = match side {
+            Side::Edge => Side::Cloud,
+            Side::Cloud => Side::Edge,
+        };
+        Self {
+            side,
+            author: Author::new(incarnation, stored, limits),
+            follower: Follower::new(peer, stored.followed),
+            pending: Vec::new(),
+            pending_at: HashMap::new(),
+            committing: None,
+            next_token: 0,
+            hello_owed: false,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// Takes a change of this side and gives its revision. Of several changes of one document that wait for the same
+    /// commit only the newest is kept.
+    ///
+    /// # Errors
+    /// [`Rejected`] when the other side writes that part.
+    pub fn write(&mut self, change: Change) -> Result<Revision, Rejected> {
+        let part = change.part();
+        if part.author() != self.side {
+            return Err(Rejected { part });
+        }
+        let revision = self.author.assign(change.is_deletion());
+        let place = self.pending.len();
+        if let Some(older) = self.pending_at.insert(change.key(), place)
+            && let Some(slot) = self.pending.get_mut(older)
+        {
+            // Keeps the order of revisions: the older entry is emptied by moving the newest to the end.
+            slot.revision = Revision::ZERO;
+        }
+        self.pending.push(Entry { revision, change });
+        Ok(revision)
+    }
+
+    /// Takes note of changes of this side that the shell has stored itself, up to `revision` in this incarnation
+    /// (several writers may share one database).
+    pub fn handle_authored(&mut self, cursor: Cursor, tombstone: Option<Revision>) {
+        if let Some(at) = tombstone {
+            self.author.note_tombstone(at);
+        }
+        self.author.handle_stored(cursor);
+    }
+
+    /// A connection is there: a hello is owed to the peer.
+    pub fn handle_connected(&mut self) {
+        self.handle_disconnected();
+        self.hello_owed = true;
+    }
+
+    /// The connection is gone, and what was on its way with it.
+    pub fn handle_disconnected(&mut self) {
+        self.hello_owed = false;
+        self.author.handle_disconnected();
+        self.follower.handle_disconnected();
+        self.effects.retain(|effect| !matches!(effect, Effect::Send(_)));
+    }
+
+    /// Takes a message of the peer.
+    ///
+    /// # Errors
+    /// [`BadBatch`] when no correct peer sends it; the connection is to be closed.
+    pub fn handle_message(&mut self, message: Message, now: Timestamp) -> Result<(), BadBatch> {
+        match message {
+            Message::Hello(cursor) => self.author.handle_hello(cursor),
+            Message::Batch(batch) => {
+                if let Some(cursor) = self.follower.handle_batch(batch)? {
+                    self.effects.push_back(Effect::Send(Message::Ack(cursor)));
+                }
+            }
+            Message::Ack(cursor) => self.author.handle_ack(cursor, now),
+        }
+        Ok(())
+    }
+
+    /// The commit is in the database: what waited for it is released.
+    pub fn handle_committed(&mut self, token: CommitToken) {
+        let Some(commit) = self.committing.take_if(|c| c.token == token) else { return };
+        if let Some(cursor) = commit.author {
+            self.author.handle_stored(cursor);
+        }
+        if let Some(cursor) = self.follower.handle_committed() {
+            self.effects.push_back(Effect::Send(Message::Ack(cursor)));
+        }
+        if !commit.authored.is_empty() || !commit.followed.is_empty() {
+            self.effects.push_back(Effect::Publish(commit));
+        }
+    }
+
+    /// The answer to [`Effect::Fetch`].
+    pub fn handle_fetched(
+        &mut self,
+        token: FetchToken,
+        up_to: Revision,
+        entries: Vec<Entry>,
+        now: Timestamp,
+    ) {
+        if let Some(batch) = self.author.handle_fetched(token, up_to, entries, now) {
+            self.effects.push_back(Effect::Send(Message::Batch(batch)));
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.author.handle_timeout(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.author.poll_timeout()
+    }
+
+    /// The next thing to do; none when there is nothing until something is handled.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        if let Some(effect) = self.effects.pop_front() {
+            return Some(effect);
+        }
+        if self.hello_owed
+            && let Some(cursor) = self.follower.hello()
+        {
+            self.hello_owed = false;
+            return Some(Effect::Send(Message::Hello(cursor)));
+        }
+        if let Some(commit) = self.next_commit() {
+            return Some(Effect::Commit(commit));
+        }
+        let (token, after, up_to, limit) = self.author.poll_fetch()?;
+        Some(Effect::Fetch { token, after, up_to, limit })
+    }
+
+    /// Whether the peer has acknowledged all that this side wrote, and nothing waits for a commit.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.pending.is_empty() && self.committing.is_none() && self.author.is_settled()
+    }
+
+    /// The last revision of this side that is committed.
+    #[must_use]
+    pub fn committed(&self) -> Revision {
+        self.author.committed()
+    }
+
+    /// The last revision of this side that the connected peer has acknowledged.
+    #[must_use]
+    pub fn acked(&self) -> Option<Revision> {
+        self.author.acked()
+    }
+
+    /// How far the peer's changes are committed here.
+    #[must_use]
+    pub fn followed(&self) -> Option<Cursor> {
+        self.follower.committed()
+    }
+
+    /// All that is queued becomes one transaction, as soon as the one before is done.
+    fn next_commit(&mut self) -> Option<Arc<Commit>> {
+        if self.committing.is_some() {
+            return None;
+        }
+        let forget = self.author.take_forget();
+        if self.pending.is_empty()
+            && !self.follower.has_queued()
+            && forget.is_none()
+            && !self.author.needs_recording()
+        {
+            return None;
+        }
+        self.pending_at.clear();
+        let mut authored = std::mem::take(&mut self.pending);
+        authored.retain(|entry| entry.revision != Revision::ZERO);
+        let token = CommitToken(self.next_token);
+        self.next_token += 1;
+        let commit = Arc::new(Commit {
+            token,
+            author: Some(self.author.record()),
+            authored,
+            forget,
+            followed: self.follower.take(),
+        });
+        self.committing = Some(Arc::clone(&commit));
+        Some(commit)
+    }
+}
