@@ -1,1 +1,12 @@
+//! DeviceTwin: one task owns the edge's replica and its store. Everybody else speaks to it through a [`Handle`].
+//!
+//! Pure decisions are in [`memory`]; the task in `service.rs` runs them, commits, and speaks only then.
 
+mod command;
+mod handle;
+pub mod memory;
+mod service;
+
+pub use command::{OverrideRequest, Report, ReportError, ReportedChange, Update, Updated};
+pub use handle::{Handle, Stopped};
+pub use service::{DeviceTwin, Error, Event, Settings, StartError};

@@ -191,6 +191,12 @@ impl Replica {
         self.pending.is_empty() && self.committing.is_none() && self.author.is_settled()
     }
 
+    /// The last revision of this side, committed or not.
+    #[must_use]
+    pub fn last(&self) -> Revision {
+        self.author.record().revision
+    }
+
     /// The last revision of this side that is committed.
     #[must_use]
     pub fn committed(&self) -> Revision {

@@ -1,0 +1,94 @@
+//! How others speak to the service.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+use twin_core::{DeviceDefinition, DeviceId, DeviceState, Revision, Timestamp};
+
+use crate::command::{Command, OverrideRequest, Report, ReportError, Updated};
+use crate::memory::Wish;
+use crate::service::Event;
+
+/// The service has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the device twin service has ended")]
+pub struct Stopped;
+
+/// Speaks to the service; cheap to clone. Its queue is bounded: a caller waits when the store is behind.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) events: broadcast::Sender<Event>,
+}
+
+impl Handle {
+    /// Stores a report and answers when it is committed.
+    ///
+    /// # Errors
+    /// [`ReportError`] when it is not taken; nothing of it is stored then.
+    pub async fn report(&self, report: Report) -> Result<Updated, ReportError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Command::Report(report, Some(reply)), answer).await
+    }
+
+    /// Hands over a report without waiting for its commit; it is answered for by nobody.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the service has ended.
+    pub async fn report_unanswered(&self, report: Report) -> Result<(), Stopped> {
+        self.commands.send(Command::Report(report, None)).await.map_err(|_| Stopped)
+    }
+
+    /// Stores whether a device answers; gives the time since when.
+    ///
+    /// # Errors
+    /// [`ReportError`] when the device is unknown.
+    pub async fn state(&self, device: DeviceId, state: DeviceState) -> Result<Timestamp, ReportError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Command::State(device, state, Some(reply)), answer).await
+    }
+
+    /// Says which devices there are. Those that are no longer named are deleted with all they hold.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the service has ended.
+    pub async fn declare(&self, devices: BTreeMap<DeviceId, DeviceDefinition>) -> Result<(), Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Declare(devices, reply)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Sets or releases a local operator's value; answers when it is committed.
+    ///
+    /// # Errors
+    /// [`ReportError`] when it may not be set.
+    pub async fn set_override(&self, request: OverrideRequest) -> Result<Revision, ReportError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Command::Override(request, reply), answer).await
+    }
+
+    /// What is to be written to a device now.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the service has ended.
+    pub async fn wishes(&self, device: DeviceId) -> Result<Vec<Wish>, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Wishes(device, reply)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Everything committed from now on. A listener that falls behind is told so and reads the store.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    async fn ask<T>(
+        &self,
+        command: Command,
+        answer: oneshot::Receiver<Result<T, ReportError>>,
+    ) -> Result<T, ReportError> {
+        self.commands.send(command).await.map_err(|_| ReportError::Stopping)?;
+        answer.await.unwrap_or(Err(ReportError::Stopping))
+    }
+}

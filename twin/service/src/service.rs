@@ -1,0 +1,401 @@
+//! The task: takes what is asked, lets the pure parts decide, commits, and speaks only then.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use twin_core::replica::{Commit, Effect, Followed, Limits, LinkCommand, LinkEvent, Replica};
+use twin_core::{Change, DeviceId, Entry, Incarnation, Revision, Side, Timestamp};
+use twin_store::{OpenError, Reader, StoreError, TwinStore};
+
+use crate::command::{Command, Reply, ReportError, Updated};
+use crate::handle::Handle;
+use crate::memory::{Memory, Wish};
+
+/// What the service needs to start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the database is.
+    pub data_dir: PathBuf,
+    /// Drawn at random for this start.
+    pub incarnation: Incarnation,
+    /// Bounds of the replication.
+    pub limits: Limits,
+    /// How long the service waits, when it is stopped, for the cloud to acknowledge what it owes.
+    pub settle: Duration,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// What others are told, after the commit.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// This is committed.
+    Committed(Arc<Commit>),
+    /// What is to be written to a device has changed: all of it, as it is now.
+    Wishes(DeviceId, Arc<Vec<Wish>>),
+}
+
+/// Why the service ends.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store failed: the process cannot go on without it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The service before it runs.
+#[derive(Debug)]
+pub struct DeviceTwin {
+    settings: Settings,
+    store: TwinStore,
+    replica: Replica,
+    memory: Memory,
+    commands: mpsc::Receiver<Command>,
+    events: broadcast::Sender<Event>,
+    link_events: mpsc::Receiver<LinkEvent>,
+    link: mpsc::Sender<LinkCommand>,
+    connection: Option<u64>,
+    waiting: VecDeque<(Revision, Waiter)>,
+    /// Devices whose wishes are to be published after the next commit.
+    touched: BTreeSet<DeviceId>,
+    /// What was last published of a device's wishes; absent: nothing wanted.
+    published: std::collections::HashMap<DeviceId, Arc<Vec<Wish>>>,
+    /// Followed entries of a reset that is going on.
+    staged: Vec<Entry>,
+}
+
+#[derive(Debug)]
+enum Waiter {
+    Report(Reply<Updated>, Updated),
+    State(Reply<Timestamp>, Timestamp),
+    Override(Reply<Revision>, Revision),
+    Declared(oneshot::Sender<()>),
+}
+
+const COMMANDS: usize = 4096;
+const EVENTS: usize = 4096;
+
+impl DeviceTwin {
+    /// Opens the store and restores the twins.
+    ///
+    /// # Errors
+    /// [`OpenError`] or [`StoreError`], in words for the operator.
+    pub async fn open(
+        settings: Settings,
+        link_events: mpsc::Receiver<LinkEvent>,
+        link: mpsc::Sender<LinkCommand>,
+    ) -> Result<(Self, Handle, Reader), StartError> {
+        let (mut store, reader) = TwinStore::open(&settings.data_dir).await?;
+        let stored = store.stored().await?;
+        let replica = Replica::new(Side::Edge, settings.incarnation, &stored, settings.limits);
+        let mut memory = Memory::default();
+        memory.restore(store.all().await?);
+        let (command_sender, commands) = mpsc::channel(COMMANDS);
+        let (events, _) = broadcast::channel(EVENTS);
+        let handle = Handle { commands: command_sender, events: events.clone() };
+        let mut service = Self {
+            settings,
+            store,
+            replica,
+            memory,
+            commands,
+            events,
+            link_events,
+            link,
+            connection: None,
+            waiting: VecDeque::new(),
+            touched: BTreeSet::new(),
+            published: std::collections::HashMap::new(),
+            staged: Vec::new(),
+        };
+        let doubts = service.memory.doubt_everything();
+        service.write(doubts);
+        service.touched.extend(service.memory.devices().cloned());
+        Ok((service, handle, reader))
+    }
+
+    /// Runs until `stop`, then empties the mailbox, commits, lets the link settle and closes the store.
+    ///
+    /// # Errors
+    /// [`Error`] when the store fails.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
+        let mut batch = Vec::with_capacity(COMMANDS);
+        self.settle_effects().await?;
+        loop {
+            let timeout = self.next_timeout();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(event) = self.link_events.recv() => self.handle_link(event),
+                count = self.commands.recv_many(&mut batch, COMMANDS) => {
+                    if count == 0 {
+                        break;
+                    }
+                    for command in batch.drain(..) {
+                        self.handle_command(command);
+                    }
+                }
+                () = sleep_until(timeout, self.settings.now) => self.handle_timeout(),
+            }
+            while let Ok(event) = self.link_events.try_recv() {
+                self.handle_link(event);
+            }
+            self.settle_effects().await?;
+        }
+        self.drain(batch).await
+    }
+
+    async fn drain(mut self, mut batch: Vec<Command>) -> Result<(), Error> {
+        self.commands.close();
+        while self.commands.recv_many(&mut batch, COMMANDS).await > 0 {
+            for command in batch.drain(..) {
+                self.handle_command(command);
+            }
+            self.settle_effects().await?;
+        }
+        let deadline = Instant::now() + self.settings.settle;
+        while self.connection.is_some() && !self.replica.is_settled() {
+            match tokio::time::timeout_at(deadline, self.link_events.recv()).await {
+                Ok(Some(event)) => self.handle_link(event),
+                Ok(None) | Err(_) => break,
+            }
+            self.settle_effects().await?;
+        }
+        let owed = self.replica.committed().get() - self.replica.acked().map_or(0, Revision::get);
+        if self.connection.is_some() && !self.replica.is_settled() {
+            info!(owed_revisions = owed, "stopping before the cloud has acknowledged everything; it is kept");
+        }
+        self.store.close().await?;
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.settings.now)()
+    }
+
+    fn next_timeout(&self) -> Option<Timestamp> {
+        [self.replica.poll_timeout(), self.memory.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn handle_timeout(&mut self) {
+        let now = self.now();
+        self.replica.handle_timeout(now);
+        let (changes, touched) = self.memory.handle_timeout(now);
+        self.touched.extend(touched);
+        self.write(changes);
+    }
+
+    fn handle_link(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Connected { connection } => {
+                self.connection = Some(connection);
+                self.replica.handle_connected();
+            }
+            LinkEvent::Disconnected { connection } if self.connection == Some(connection) => {
+                self.connection = None;
+                self.replica.handle_disconnected();
+            }
+            LinkEvent::Message { connection, message } if self.connection == Some(connection) => {
+                let now = self.now();
+                if let Err(error) = self.replica.handle_message(message, now) {
+                    warn!(%error, connection, "the cloud broke the protocol of the link; closing it");
+                    let close = LinkCommand::Close { connection, reason: error.to_string() };
+                    let _ = self.link.try_send(close);
+                }
+            }
+            LinkEvent::Disconnected { .. } | LinkEvent::Message { .. } => {}
+        }
+    }
+
+    fn handle_command(&mut self, command: Command) {
+        let now = self.now();
+        match command {
+            Command::Report(report, reply) => {
+                let device = report.device.clone();
+                match self.memory.report(report, now) {
+                    Ok((changes, properties)) => {
+                        if self.memory.is_wanted(&device) {
+                            self.touched.insert(device);
+                        }
+                        let revision = self.write(changes);
+                        if let Some(reply) = reply {
+                            let updated = Updated { properties, revision };
+                            self.waiting.push_back((revision, Waiter::Report(reply, updated)));
+                        }
+                    }
+                    Err(error) => refuse(reply, error),
+                }
+            }
+            Command::State(device, state, reply) => match self.memory.state(&device, state, now) {
+                Ok((changes, since)) => {
+                    let revision = self.write(changes);
+                    if let Some(reply) = reply {
+                        self.waiting.push_back((revision, Waiter::State(reply, since)));
+                    }
+                }
+                Err(error) => refuse(reply, error),
+            },
+            Command::Declare(devices, reply) => {
+                let changes = self.memory.declare(devices);
+                let revision = self.write(changes);
+                self.touched.extend(self.memory.devices().cloned());
+                self.waiting.push_back((revision, Waiter::Declared(reply)));
+            }
+            Command::Override(request, reply) => match self.memory.set_override(&request) {
+                Ok(changes) => {
+                    let changed = !changes.is_empty();
+                    let revision = self.write(changes);
+                    if changed {
+                        self.memory.note_override(&request.id, request.set, revision);
+                    }
+                    self.touched.insert(request.id.device);
+                    self.waiting.push_back((revision, Waiter::Override(reply, revision)));
+                }
+                Err(error) => refuse(Some(reply), error),
+            },
+            Command::Wishes(device, reply) => {
+                let _ = reply.send(self.memory.wishes(&device, now));
+            }
+        }
+    }
+
+    /// Gives the changes to the replica; the revision of the last, or of the last before when there are none.
+    fn write(&mut self, changes: Vec<Change>) -> Revision {
+        let mut last = self.replica.last();
+        for change in changes {
+            match self.replica.write(change) {
+                Ok(revision) => last = revision,
+                Err(error) => warn!(%error, "a change was not written"),
+            }
+        }
+        last
+    }
+
+    /// Does everything that the replica asks, one commit after the other.
+    async fn settle_effects(&mut self) -> Result<(), Error> {
+        while let Some(effect) = self.replica.poll_effect() {
+            match effect {
+                Effect::Commit(commit) => {
+                    let started = Instant::now();
+                    self.store.commit(&commit).await?;
+                    debug!(
+                        took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                        authored = commit.authored.len(),
+                        followed = commit.followed.len(),
+                        "committed"
+                    );
+                    self.replica.handle_committed(commit.token);
+                }
+                Effect::Fetch { token, after, up_to, limit } => {
+                    let entries = self.store.fetch(after, up_to, limit).await?;
+                    let now = self.now();
+                    self.replica.handle_fetched(token, up_to, entries, now);
+                }
+                Effect::Send(message) => {
+                    if let Some(connection) = self.connection
+                        && self.link.try_send(LinkCommand::Send { connection, message }).is_err()
+                    {
+                        debug!(connection, "the link's queue is full; the message will be sent again");
+                    }
+                }
+                Effect::Publish(commit) => self.handle_published(commit),
+            }
+        }
+        self.answer();
+        self.publish_wishes();
+        Ok(())
+    }
+
+    fn handle_published(&mut self, commit: Arc<Commit>) {
+        let now = self.now();
+        let mut whole = Vec::new();
+        for step in &commit.followed {
+            match step {
+                Followed::ResetBegin => self.staged.clear(),
+                Followed::Stage { entries } => self.staged.extend(entries.iter().cloned()),
+                Followed::ResetEnd { .. } => whole = std::mem::take(&mut self.staged),
+                Followed::Apply { .. } => {}
+            }
+        }
+        if !commit.followed.is_empty() {
+            let touched = self.memory.handle_followed(&commit, &whole);
+            for device in &touched {
+                let changes = self.memory.refuse_unacceptable(device, now);
+                self.write(changes);
+            }
+            self.touched.extend(touched);
+        }
+        let _ = self.events.send(Event::Committed(commit));
+    }
+
+    /// Answers those whose changes are committed.
+    fn answer(&mut self) {
+        let committed = self.replica.committed();
+        while let Some((_, waiter)) = self.waiting.pop_front_if(|(revision, _)| *revision <= committed) {
+            match waiter {
+                Waiter::Report(reply, updated) => drop(reply.send(Ok(updated))),
+                Waiter::State(reply, since) => drop(reply.send(Ok(since))),
+                Waiter::Override(reply, revision) => drop(reply.send(Ok(revision))),
+                Waiter::Declared(reply) => drop(reply.send(())),
+            }
+        }
+    }
+
+    /// Publishes what is to be written where that has changed.
+    fn publish_wishes(&mut self) {
+        let now = self.now();
+        for device in std::mem::take(&mut self.touched) {
+            let wishes = self.memory.wishes(&device, now);
+            let same = match self.published.get(&device) {
+                Some(before) => same_wishes(before, &wishes),
+                None => wishes.is_empty(),
+            };
+            if same {
+                continue;
+            }
+            let wishes = Arc::new(wishes);
+            if wishes.is_empty() {
+                self.published.remove(&device);
+            } else {
+                self.published.insert(device.clone(), Arc::clone(&wishes));
+            }
+            let _ = self.events.send(Event::Wishes(device, wishes));
+        }
+    }
+}
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a device reports meanwhile does not make a wish another one.
+fn same_wishes(a: &[Wish], b: &[Wish]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.property == b.property && a.effective == b.effective)
+}
+
+fn refuse<T>(reply: Option<Reply<T>>, error: ReportError) {
+    match reply {
+        Some(reply) => drop(reply.send(Err(error))),
+        None => warn!(%error, "a report was refused"),
+    }
+}
+
+async fn sleep_until(at: Option<Timestamp>, now: fn() -> Timestamp) {
+    match at {
+        Some(at) => tokio::time::sleep(at.since(now())).await,
+        None => std::future::pending().await,
+    }
+}

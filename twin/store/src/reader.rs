@@ -1,0 +1,162 @@
+//! Reading what is committed, beside the writer.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sqlx::SqlitePool;
+use twin_core::{Change, Desired, Device, DeviceId, Entry, Override, PropertyName, Reported, Revision};
+
+use crate::StoreError;
+use crate::documents::{COLUMNS, entry};
+
+/// Reads committed twins. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pool: SqlitePool,
+}
+
+/// One device with all its parts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StoredTwin {
+    /// The device.
+    pub device: Option<(Device, Revision)>,
+    /// What it holds.
+    pub reported: Vec<(PropertyName, Reported, Revision)>,
+    /// What a local operator wants.
+    pub overrides: Vec<(PropertyName, Override, Revision)>,
+    /// What the cloud wants.
+    pub desired: Vec<(PropertyName, Desired, Revision)>,
+}
+
+/// Where a listener stands: in the edge's own history and in what came from the cloud. Written `17.4`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChangesToken {
+    /// The revision of the edge.
+    pub own: u64,
+    /// The counter of what came from the cloud.
+    pub followed: u64,
+}
+
+impl fmt::Display for ChangesToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.own, self.followed)
+    }
+}
+
+/// A text that is no [`ChangesToken`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a place in the changes: give 0, or the `next` of an earlier answer")]
+pub struct InvalidToken(String);
+
+impl FromStr for ChangesToken {
+    type Err = InvalidToken;
+    fn from_str(text: &str) -> Result<Self, InvalidToken> {
+        let (own, followed) = text.split_once('.').unwrap_or((text, "0"));
+        let number = |part: &str| {
+            part.parse::<u64>()
+                .ok()
+                .filter(|n| i64::try_from(*n).is_ok())
+                .ok_or_else(|| InvalidToken(text.chars().take(40).collect()))
+        };
+        Ok(Self { own: number(own)?, followed: number(followed)? })
+    }
+}
+
+/// A page of changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The changed documents as they are now, tombstones among them.
+    pub entries: Vec<Entry>,
+    /// Where to go on.
+    pub next: ChangesToken,
+    /// Whether there is more at once.
+    pub more: bool,
+}
+
+impl Reader {
+    pub(crate) fn new(pool: SqlitePool) -> Self {
+        Self { pool }
+    }
+
+    /// All devices, in order of their ids.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn devices(&self) -> Result<Vec<(DeviceId, Device, Revision)>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM documents WHERE property = '' AND part = 1 AND body IS NOT NULL ORDER BY device"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?;
+        let mut devices = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let entry = entry(row)?;
+            if let Change::Device(id, Some(device)) = entry.change {
+                devices.push((id, device, entry.revision));
+            }
+        }
+        Ok(devices)
+    }
+
+    /// One device with all its parts.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn twin(&self, device: &DeviceId) -> Result<StoredTwin, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM documents WHERE device = ?1 AND body IS NOT NULL");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(device.as_str()).fetch_all(&self.pool).await?;
+        let mut twin = StoredTwin::default();
+        for row in &rows {
+            let Entry { revision, change } = entry(row)?;
+            match change {
+                Change::Device(_, body) => twin.device = body.map(|device| (device, revision)),
+                Change::Reported(id, body) => twin.reported.extend(body.map(|b| (id.property, b, revision))),
+                Change::Override(id, body) => twin.overrides.extend(body.map(|b| (id.property, b, revision))),
+                Change::Desired(id, body) => twin.desired.extend(body.map(|b| (id.property, b, revision))),
+            }
+        }
+        Ok(twin)
+    }
+
+    /// What has changed since `since`, oldest first within each author, at most `limit` documents.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn changes(&self, since: ChangesToken, limit: usize) -> Result<Page, StoreError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM documents WHERE author = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3");
+        let mut next = since;
+        let mut entries = Vec::new();
+        let mut more = false;
+        for author in [0_i64, 1] {
+            let after = if author == 0 { since.own } else { since.followed };
+            let rows = sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
+                .bind(author)
+                .bind(i64::try_from(after).unwrap_or(i64::MAX))
+                .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+                .fetch_all(&self.pool)
+                .await?;
+            more |= rows.len() >= limit;
+            for row in &rows {
+                let seq: i64 = sqlx::Row::try_get(row, "seq")?;
+                let place = if author == 0 { &mut next.own } else { &mut next.followed };
+                *place = u64::try_from(seq).unwrap_or(*place);
+                entries.push(entry(row)?);
+            }
+        }
+        Ok(Page { entries, next, more })
+    }
+
+    /// Proves that the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes the connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
