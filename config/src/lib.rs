@@ -1,1 +1,37 @@
+//! What an integrator may write in YAML, and what is true of it.
+//!
+//! [`load`] takes texts and gives a [`Config`] that is complete and checked, or every fault that it has, each with its
+//! place and a mend. No file is opened here and no clock is read.
+#![warn(missing_docs)]
 
+mod config;
+mod decode;
+mod duration;
+mod endpoint;
+mod fault;
+mod load;
+mod node;
+mod parse;
+mod path;
+mod protocol;
+mod render;
+mod resolve;
+mod scalar;
+mod schema;
+mod secret;
+mod source;
+mod suggest;
+mod written;
+
+pub use config::{
+    Api, Cloud, Config, DeviceConfig, ExternalBroker, Gateway, Level, Log, LogFormat, Mqtt, PropertyConfig,
+    ReportPolicy,
+};
+pub use duration::{AnyDuration, BoundedDuration, InvalidDuration};
+pub use endpoint::{Endpoint, InvalidEndpoint};
+pub use fault::{Fault, Faults};
+pub use load::{Loaded, load};
+pub use protocol::{Body, Check, CheckFault, Protocol};
+pub use schema::json_schema;
+pub use secret::{NoSecrets, Secret, SecretRef, SecretSource};
+pub use source::{Place, Source};

@@ -1,1 +1,10 @@
+//! The edge: everything of the gateway, wired in `wiring.rs` and nowhere else.
 
+pub mod api;
+pub mod cli;
+pub mod clock;
+pub mod eventbus;
+pub mod files;
+pub mod log;
+pub mod supervisor;
+pub mod wiring;

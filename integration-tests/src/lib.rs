@@ -1,1 +1,3 @@
+//! Whole stacks, real peers and the seeded simulation. Nothing here is part of a product binary.
 
+pub mod sim;

@@ -1,1 +1,15 @@
+//! What all mappers share: the traits a protocol brings, the planner of time, the report policy, and the runtime that
+//! joins them to MQTT.
 
+mod breaker;
+mod coerce;
+pub mod driver;
+pub mod fault;
+pub mod report;
+mod runtime;
+pub mod schedule;
+
+pub use breaker::Pauses;
+pub use driver::{Driver, LaneKey, Sample, Session};
+pub use fault::{Fault, Verdict};
+pub use runtime::{Error, InvalidMapper, Mapper};

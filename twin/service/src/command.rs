@@ -119,8 +119,8 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, ReportError>>;
 
 #[derive(Debug)]
 pub(crate) enum Command {
-    Report(Report, Option<Reply<Updated>>),
-    State(DeviceId, DeviceState, Option<Reply<Timestamp>>),
+    Report(Report, Reply<Updated>),
+    State(DeviceId, DeviceState, Reply<Timestamp>),
     Declare(BTreeMap<DeviceId, DeviceDefinition>, oneshot::Sender<()>),
     Override(OverrideRequest, Reply<Revision>),
     Wishes(DeviceId, oneshot::Sender<Vec<crate::memory::Wish>>),

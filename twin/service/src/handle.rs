@@ -14,6 +14,20 @@ use crate::service::Event;
 #[error("the device twin service has ended")]
 pub struct Stopped;
 
+/// A report that is not answered yet.
+#[derive(Debug)]
+pub struct PendingReport(oneshot::Receiver<Result<Updated, ReportError>>);
+
+impl PendingReport {
+    /// Waits for the commit.
+    ///
+    /// # Errors
+    /// [`ReportError`] when the report is not taken.
+    pub async fn answer(self) -> Result<Updated, ReportError> {
+        self.0.await.unwrap_or(Err(ReportError::Stopping))
+    }
+}
+
 /// Speaks to the service; cheap to clone. Its queue is bounded: a caller waits when the store is behind.
 #[derive(Debug, Clone)]
 pub struct Handle {
@@ -28,15 +42,18 @@ impl Handle {
     /// [`ReportError`] when it is not taken; nothing of it is stored then.
     pub async fn report(&self, report: Report) -> Result<Updated, ReportError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Command::Report(report, Some(reply)), answer).await
+        self.ask(Command::Report(report, reply), answer).await
     }
 
-    /// Hands over a report without waiting for its commit; it is answered for by nobody.
+    /// Hands over a report; the answer comes when it is committed, in the order in which reports were handed over. So
+    /// many reports can be on their way at once.
     ///
     /// # Errors
     /// [`Stopped`] when the service has ended.
-    pub async fn report_unanswered(&self, report: Report) -> Result<(), Stopped> {
-        self.commands.send(Command::Report(report, None)).await.map_err(|_| Stopped)
+    pub async fn begin_report(&self, report: Report) -> Result<PendingReport, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Report(report, reply)).await.map_err(|_| Stopped)?;
+        Ok(PendingReport(answer))
     }
 
     /// Stores whether a device answers; gives the time since when.
@@ -45,7 +62,7 @@ impl Handle {
     /// [`ReportError`] when the device is unknown.
     pub async fn state(&self, device: DeviceId, state: DeviceState) -> Result<Timestamp, ReportError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Command::State(device, state, Some(reply)), answer).await
+        self.ask(Command::State(device, state, reply), answer).await
     }
 
     /// Says which devices there are. Those that are no longer named are deleted with all they hold.

@@ -246,7 +246,16 @@ impl Memory {
                     let range = twin.device.definition.properties.get(&name);
                     Some(merge(before.clone(), change, range, now))
                 }
-                Update::Deleted => None,
+                Update::Deleted => {
+                    if twin.device.definition.protocol.is_empty() {
+                        twin.device.definition.properties.remove(&name);
+                        changes.push(Change::Device(device.clone(), Some(twin.device.clone())));
+                    }
+                    if property.override_.take().is_some() {
+                        changes.push(Change::Override(id.clone(), None));
+                    }
+                    None
+                }
             };
             property.reported.clone_from(&after);
             if after.is_none() && before.is_none() {

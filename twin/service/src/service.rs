@@ -13,7 +13,7 @@ use twin_core::replica::{Commit, Effect, Followed, Limits, LinkCommand, LinkEven
 use twin_core::{Change, DeviceId, Entry, Incarnation, Revision, Side, Timestamp};
 use twin_store::{OpenError, Reader, StoreError, TwinStore};
 
-use crate::command::{Command, Reply, ReportError, Updated};
+use crate::command::{Command, Reply, Updated};
 use crate::handle::Handle;
 use crate::memory::{Memory, Wish};
 
@@ -224,22 +224,18 @@ impl DeviceTwin {
                             self.touched.insert(device);
                         }
                         let revision = self.write(changes);
-                        if let Some(reply) = reply {
-                            let updated = Updated { properties, revision };
-                            self.waiting.push_back((revision, Waiter::Report(reply, updated)));
-                        }
+                        let updated = Updated { properties, revision };
+                        self.waiting.push_back((revision, Waiter::Report(reply, updated)));
                     }
-                    Err(error) => refuse(reply, error),
+                    Err(error) => drop(reply.send(Err(error))),
                 }
             }
             Command::State(device, state, reply) => match self.memory.state(&device, state, now) {
                 Ok((changes, since)) => {
                     let revision = self.write(changes);
-                    if let Some(reply) = reply {
-                        self.waiting.push_back((revision, Waiter::State(reply, since)));
-                    }
+                    self.waiting.push_back((revision, Waiter::State(reply, since)));
                 }
-                Err(error) => refuse(reply, error),
+                Err(error) => drop(reply.send(Err(error))),
             },
             Command::Declare(devices, reply) => {
                 let changes = self.memory.declare(devices);
@@ -257,7 +253,7 @@ impl DeviceTwin {
                     self.touched.insert(request.id.device);
                     self.waiting.push_back((revision, Waiter::Override(reply, revision)));
                 }
-                Err(error) => refuse(Some(reply), error),
+                Err(error) => drop(reply.send(Err(error))),
             },
             Command::Wishes(device, reply) => {
                 let _ = reply.send(self.memory.wishes(&device, now));
@@ -384,13 +380,6 @@ pub enum StartError {
 /// What a device reports meanwhile does not make a wish another one.
 fn same_wishes(a: &[Wish], b: &[Wish]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.property == b.property && a.effective == b.effective)
-}
-
-fn refuse<T>(reply: Option<Reply<T>>, error: ReportError) {
-    match reply {
-        Some(reply) => drop(reply.send(Err(error))),
-        None => warn!(%error, "a report was refused"),
-    }
 }
 
 async fn sleep_until(at: Option<Timestamp>, now: fn() -> Timestamp) {

@@ -1,4 +1,5 @@
 //! The service with a real database.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -11,7 +11,7 @@ mod reader;
 mod staging;
 
 pub use open::{OpenError, TwinStore};
-pub use reader::{ChangesToken, Page, Reader, StoredTwin};
+pub use reader::{ChangesToken, InvalidToken, Page, Reader, StoredTwin};
 
 /// The database said no, or holds what this program cannot read.
 #[derive(Debug, thiserror::Error)]

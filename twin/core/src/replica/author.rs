@@ -25,6 +25,24 @@ impl Default for Limits {
     }
 }
 
+/// After every change there can be; a store keeps revisions in 63 bits.
+const NEWEST: Revision = Revision::new(u64::MAX >> 1);
+
+/// The incarnation of cursors on the way: those of batches behind which there was more to read.
+///
+/// A document that had changed again when such a batch was read is not in it, but in a later one. Were the author then
+/// restored to a backup between the two, it would find the cursor good and never send the state of between. So these
+/// cursors bear a mark that only the author's running process takes for its own, and that no store ever records.
+fn on_the_way(incarnation: Incarnation) -> Incarnation {
+    const MARK: u64 = 1 << 62;
+    Incarnation::new(incarnation.get() ^ MARK)
+}
+
+/// Whether both were drawn at the same start of an author, be it on the way or not.
+pub(super) fn same_author_start(a: Incarnation, b: Incarnation) -> bool {
+    a == b || a == on_the_way(b)
+}
+
 /// How far a reset of the peer has got. Until its last batch is acknowledged the peer still has its old cursor, so
 /// whatever goes wrong before, the reset begins again from nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +85,8 @@ pub(super) struct Author {
     /// Whether this incarnation is in the store, so that a cursor in it will be known again.
     recorded: bool,
     peer: Option<Peer>,
-    fetching: Option<FetchToken>,
+    /// The question that is open, and what was committed when it was asked.
+    fetching: Option<(FetchToken, Revision)>,
     next_fetch: u64,
     limits: Limits,
 }
@@ -112,17 +131,17 @@ impl Author {
         !self.recorded
     }
 
-    /// Takes note that everything up to `cursor` is stored.
+    /// Takes note that everything up to `cursor` is stored. What another writer stored is still to be recorded here.
     pub(super) fn handle_stored(&mut self, cursor: Cursor) {
-        self.recorded = true;
+        self.recorded = cursor.incarnation == self.incarnation;
         self.committed = self.committed.max(cursor.revision);
         self.last = self.last.max(cursor.revision);
     }
 
     /// The resume rule. A cursor is good only if its incarnation is known, its revision is not past the end of that
-    /// incarnation, and no tombstone after it has been dropped.
+    /// incarnation, and no tombstone after it has been dropped. A cursor on the way is known to nobody after a restart.
     fn can_resume_from(&self, cursor: Cursor) -> bool {
-        let end = if cursor.incarnation == self.incarnation {
+        let end = if self.is_mine(cursor) {
             Some(self.committed)
         } else {
             self.known.iter().find(|k| k.incarnation == cursor.incarnation).map(|k| k.revision)
@@ -130,7 +149,20 @@ impl Author {
         end.is_some_and(|end| cursor.revision <= end) && cursor.revision >= self.floor
     }
 
+    fn is_mine(&self, cursor: Cursor) -> bool {
+        same_author_start(cursor.incarnation, self.incarnation)
+    }
+
+    /// Whether the follower lacks documents that it would have had at this cursor, had they not changed since.
+    fn is_on_the_way(&self, cursor: Cursor) -> bool {
+        cursor.incarnation == on_the_way(self.incarnation)
+    }
+
     pub(super) fn handle_hello(&mut self, cursor: Option<Cursor>) {
+        if self.peer.is_some() {
+            // There is one on each connection: this is an echo, and a reset that begins again could be mixed up.
+            return;
+        }
         let good = cursor.filter(|c| self.can_resume_from(*c));
         self.peer = Some(Peer::starting_at(good));
         self.fetching = None;
@@ -142,15 +174,17 @@ impl Author {
     }
 
     pub(super) fn handle_ack(&mut self, cursor: Cursor, now: Timestamp) {
+        let mine = self.is_mine(cursor);
+        let rank = |c: Cursor| (c.revision, c.incarnation == self.incarnation);
         let Some(peer) = &mut self.peer else { return };
         if let Some(place) = peer.in_flight.iter().position(|c| *c == cursor) {
             peer.in_flight.drain(..=place);
             peer.acked = Some(cursor);
-            if matches!(peer.reset, Reset::LastSent(last) if last.revision <= cursor.revision) {
+            if matches!(peer.reset, Reset::LastSent(last) if !peer.in_flight.contains(&last)) {
                 peer.reset = Reset::None;
             }
-        } else if cursor.incarnation == self.incarnation
-            && cursor.revision > Peer::revision(peer.acked)
+        } else if mine
+            && peer.acked.is_none_or(|acked| rank(cursor) > rank(acked))
             && cursor.revision <= self.committed
             && peer.reset == Reset::None
         {
@@ -179,32 +213,38 @@ impl Author {
     pub(super) fn poll_fetch(&mut self) -> Option<(FetchToken, Revision, Revision, usize)> {
         let peer = self.peer.as_ref()?;
         let room = peer.in_flight.len() < self.limits.window_batches;
-        let owed = peer.reset == Reset::Sending || Peer::revision(peer.sent) < self.committed;
+        let owed = peer.reset == Reset::Sending
+            || Peer::revision(peer.sent) < self.committed
+            || peer.sent.is_some_and(|sent| self.is_on_the_way(sent));
         if !self.recorded || self.fetching.is_some() || !room || !owed {
             return None;
         }
         let token = FetchToken(self.next_fetch);
         self.next_fetch += 1;
-        self.fetching = Some(token);
-        Some((token, Peer::revision(peer.sent), self.committed, self.limits.batch_entries))
+        let after = Peer::revision(peer.sent);
+        self.fetching = Some((token, self.committed));
+        Some((token, after, NEWEST, self.limits.batch_entries))
     }
 
     /// Makes a batch of the rows read; none when the question has been overtaken.
     pub(super) fn handle_fetched(
         &mut self,
         token: FetchToken,
-        up_to: Revision,
         entries: Vec<Entry>,
         now: Timestamp,
     ) -> Option<Batch> {
-        if self.fetching != Some(token) {
-            return None;
-        }
-        self.fetching = None;
+        let (_, committed) = self.fetching.take_if(|(asked, _)| *asked == token)?;
         let peer = self.peer.as_mut()?;
         let full = entries.len() >= self.limits.batch_entries;
-        let end = entries.last().filter(|_| full).map_or(up_to, |e| e.revision);
-        let cursor = Cursor { incarnation: self.incarnation, revision: end };
+        let newest = entries.last().map_or(Revision::ZERO, |e| e.revision);
+        let cursor = if full {
+            Cursor { incarnation: on_the_way(self.incarnation), revision: newest }
+        } else {
+            Cursor { incarnation: self.incarnation, revision: newest.max(committed) }
+        };
+        // What was read is stored, even if that has not been told yet.
+        self.committed = self.committed.max(cursor.revision);
+        self.last = self.last.max(cursor.revision);
         let base = match (peer.reset, peer.sent) {
             (Reset::Sending, after) => Base::Reset { after, last: !full },
             (Reset::None | Reset::LastSent(_), Some(sent)) => Base::Cursor(sent),
@@ -236,7 +276,10 @@ impl Author {
     /// Whether the peer has acknowledged everything that is committed.
     pub(super) fn is_settled(&self) -> bool {
         self.peer.as_ref().is_some_and(|p| {
-            p.reset == Reset::None && p.in_flight.is_empty() && Peer::revision(p.acked) >= self.committed
+            p.reset == Reset::None
+                && p.in_flight.is_empty()
+                && Peer::revision(p.acked) >= self.committed
+                && !p.acked.is_some_and(|acked| self.is_on_the_way(acked))
         }) && self.committed == self.last
     }
 

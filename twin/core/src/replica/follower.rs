@@ -1,5 +1,6 @@
 //! The receiving half: a batch is taken only where it joins on, and its entries and its cursor are one commit.
 
+use super::author::same_author_start;
 use super::message::{BadBatch, Base, Batch, Followed};
 use crate::document::Side;
 use crate::revision::{Cursor, Revision};
@@ -41,6 +42,9 @@ impl Follower {
 
     pub(super) fn handle_disconnected(&mut self) {
         self.staged = None;
+        // They were owed on the connection that is gone; the next hello says as much.
+        self.ack_queued = None;
+        self.ack_in_flight = None;
     }
 
     /// Takes a batch; the answer is a cursor to acknowledge at once when it does not join on.
@@ -55,6 +59,11 @@ impl Follower {
                 self.staged = None;
                 self.received = Some(cursor);
                 self.queue.push(Followed::Apply { entries, cursor });
+            }
+            Base::Reset { last: true, .. } if self.is_behind(cursor) => {
+                // An echo of a reset that is done: it would undo what came after.
+                self.staged = None;
+                return Ok(self.committed);
             }
             Base::Reset { after, last } => {
                 match after {
@@ -74,6 +83,13 @@ impl Follower {
         self.queued_batches += 1;
         self.ack_queued = Some(cursor);
         Ok(None)
+    }
+
+    /// Whether all up to `cursor` of the same start of the author is here already.
+    fn is_behind(&self, cursor: Cursor) -> bool {
+        self.received.is_some_and(|here| {
+            same_author_start(here.incarnation, cursor.incarnation) && here.revision >= cursor.revision
+        })
     }
 
     fn check(&self, batch: &Batch) -> Result<(), BadBatch> {

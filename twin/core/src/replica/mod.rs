@@ -47,6 +47,9 @@ pub struct Replica {
 }
 
 impl Replica {
+    /// So many emptied places among the changes that wait for a commit are not worth clearing away.
+    const MOST_EMPTIED: usize = 64;
+
     /// A replica that goes on from what is stored, with an incarnation drawn for this start.
     #[must_use]
     pub fn new(side: Side, incarnation: Incarnation, stored: &Stored, limits: Limits) -> Self {
@@ -86,7 +89,17 @@ impl Replica {
             slot.revision = Revision::ZERO;
         }
         self.pending.push(Entry { revision, change });
+        if self.pending.len() > 2 * self.pending_at.len() + Self::MOST_EMPTIED {
+            self.drop_emptied();
+        }
         Ok(revision)
+    }
+
+    /// A document that flaps while a commit takes long must not fill the memory.
+    fn drop_emptied(&mut self) {
+        self.pending.retain(|entry| entry.revision != Revision::ZERO);
+        self.pending_at =
+            self.pending.iter().enumerate().map(|(at, entry)| (entry.change.key(), at)).collect();
     }
 
     /// Takes note of changes of this side that the shell has stored itself, up to `revision` in this incarnation
@@ -143,15 +156,15 @@ impl Replica {
         }
     }
 
-    /// The answer to [`Effect::Fetch`].
+    /// The answer to [`Effect::Fetch`], whose bound it repeats.
     pub fn handle_fetched(
         &mut self,
         token: FetchToken,
-        up_to: Revision,
+        _up_to: Revision,
         entries: Vec<Entry>,
         now: Timestamp,
     ) {
-        if let Some(batch) = self.author.handle_fetched(token, up_to, entries, now) {
+        if let Some(batch) = self.author.handle_fetched(token, entries, now) {
             self.effects.push_back(Effect::Send(Message::Batch(batch)));
         }
     }
@@ -180,6 +193,10 @@ impl Replica {
         }
         if let Some(commit) = self.next_commit() {
             return Some(Effect::Commit(commit));
+        }
+        if self.hello_owed {
+            // It waits for a commit, and is the first word on a connection.
+            return None;
         }
         let (token, after, up_to, limit) = self.author.poll_fetch()?;
         Some(Effect::Fetch { token, after, up_to, limit })

@@ -277,3 +277,172 @@ fn what_is_lost_is_sent_again_after_the_timeout() {
     assert_equal(&edge, &cloud);
     assert_eq!(edge.replica.poll_timeout(), None);
 }
+
+/// What the edge's own documents are, `count` of them, each written once.
+fn edge_with_rows(incarnation: u64, count: usize) -> End {
+    let mut edge = End::new(Side::Edge, incarnation, Table::default());
+    for n in 0..count {
+        edge.replica.write(reported(n, 1)).unwrap();
+    }
+    edge.turn();
+    edge
+}
+
+fn give(to: &mut End, message: Message) {
+    to.replica.handle_message(message, Timestamp::default()).unwrap();
+}
+
+#[test]
+fn hello_is_the_first_word_on_a_connection_whatever_is_being_committed() {
+    let mut edge = edge_with_rows(1, 2);
+    let mut cloud = End::new(Side::Cloud, 2, Table::default());
+    cloud.turn();
+    edge.replica.handle_connected();
+    cloud.replica.handle_connected();
+    cloud.turn();
+    cloud.sent.clear();
+    give(&mut edge, Message::Hello(None));
+    edge.turn();
+    give(&mut cloud, edge.sent.pop().unwrap());
+    let Some(Effect::Commit(commit)) = cloud.replica.poll_effect() else {
+        panic!("the batch is to be committed")
+    };
+    cloud.replica.handle_connected();
+    give(&mut cloud, Message::Hello(None));
+    assert_eq!(cloud.replica.poll_effect(), None, "neither a batch nor an old hello");
+    cloud.replica.handle_committed(commit.token);
+    cloud.turn();
+    let at = Some(Cursor { incarnation: Incarnation::new(1), revision: Revision::new(2) });
+    assert_eq!(cloud.sent.first(), Some(&Message::Hello(at)));
+}
+
+#[test]
+fn an_author_restored_to_the_middle_of_what_was_read_resets_its_follower() {
+    let mut edge = edge_with_rows(1, 6);
+    let backup = edge.table.clone();
+    let mut cloud = End::new(Side::Cloud, 2, Table::default());
+    edge.replica.write(reported(0, 2)).unwrap();
+    edge.turn();
+    // The follower's first batches are read after the backup: they lack the document that had changed again.
+    edge.replica.handle_connected();
+    cloud.replica.handle_connected();
+    let mut table = cloud.table.clone();
+    table.stored.followed = Some(Cursor { incarnation: Incarnation::new(1), revision: Revision::ZERO });
+    cloud = End::new(Side::Cloud, 3, table);
+    cloud.replica.handle_connected();
+    cloud.turn();
+    give(&mut edge, cloud.sent.remove(0));
+    edge.turn();
+    let Message::Batch(first) = edge.sent.iter().find(|m| matches!(m, Message::Batch(_))).unwrap().clone()
+    else {
+        unreachable!()
+    };
+    assert_eq!(first.cursor.revision, Revision::new(4), "less than the backup has");
+    give(&mut cloud, Message::Batch(first));
+    cloud.turn();
+    let mut edge = End::new(Side::Edge, 4, backup);
+    connect(&mut edge, &mut cloud);
+    assert_equal(&edge, &cloud);
+    assert_eq!(cloud.live(Side::Edge).len(), 6);
+}
+
+#[test]
+fn a_follower_on_the_way_goes_on_where_it_was_when_only_the_connection_broke() {
+    let mut edge = edge_with_rows(1, 7);
+    let mut cloud = End::new(Side::Cloud, 2, Table::default());
+    connect(&mut edge, &mut cloud);
+    for n in 0..7 {
+        edge.replica.write(reported(n, 2)).unwrap();
+    }
+    edge.turn();
+    give(&mut cloud, edge.sent.remove(0));
+    cloud.turn();
+    edge.replica.handle_connected();
+    cloud.replica.handle_connected();
+    cloud.sent.clear();
+    cloud.turn();
+    edge.sent.clear();
+    give(&mut edge, cloud.sent.remove(0));
+    edge.turn();
+    let crossed: usize =
+        edge.sent.iter().map(|m| if let Message::Batch(b) = m { b.entries.len() } else { 0 }).sum();
+    assert_eq!(crossed, 4);
+    talk(&mut edge, &mut cloud);
+    assert_equal(&edge, &cloud);
+}
+
+#[test]
+fn an_echo_of_a_reset_does_not_take_the_follower_back() {
+    let mut edge = edge_with_rows(1, 2);
+    let mut cloud = End::new(Side::Cloud, 2, Table::default());
+    edge.replica.handle_connected();
+    give(&mut edge, Message::Hello(None));
+    edge.turn();
+    let reset = edge.sent.pop().unwrap();
+    connect(&mut edge, &mut cloud);
+    edge.replica.write(reported(0, 7)).unwrap();
+    talk(&mut edge, &mut cloud);
+    give(&mut cloud, reset);
+    talk(&mut edge, &mut cloud);
+    assert_equal(&edge, &cloud);
+}
+
+#[test]
+fn an_echo_of_the_hello_does_not_begin_a_reset_again() {
+    let mut edge = edge_with_rows(1, 2);
+    let mut cloud = End::new(Side::Cloud, 2, Table::default());
+    connect(&mut edge, &mut cloud);
+    give(&mut edge, Message::Hello(None));
+    edge.turn();
+    assert_eq!(edge.sent, []);
+    assert!(edge.replica.is_settled());
+}
+
+#[test]
+fn a_reset_is_done_when_its_last_batch_is_acknowledged_not_one_before_it() {
+    let mut edge = edge_with_rows(1, 3);
+    let mut cloud = End::new(Side::Cloud, 2, Table::default());
+    cloud.turn();
+    edge.replica.handle_connected();
+    give(&mut edge, Message::Hello(None));
+    edge.turn();
+    edge.sent.retain(|m| matches!(m, Message::Batch(_)));
+    assert_eq!(edge.sent.len(), 2, "a full batch, and one that says that this was all");
+    give(&mut cloud, edge.sent.remove(0));
+    cloud.turn();
+    give(&mut edge, cloud.sent.remove(0));
+    let at = edge.replica.poll_timeout().unwrap();
+    edge.replica.handle_timeout(at);
+    assert!(!edge.replica.is_settled());
+    talk(&mut edge, &mut cloud);
+    assert_equal(&edge, &cloud);
+}
+
+#[test]
+fn what_another_writer_stored_is_recorded_in_this_incarnation_before_it_is_sent() {
+    let mut cloud = End::new(Side::Cloud, 2, Table::default());
+    cloud.turn();
+    let other = Cursor { incarnation: Incarnation::new(9), revision: Revision::new(1) };
+    cloud.replica.handle_authored(other, None);
+    cloud.turn();
+    let mine = Cursor { incarnation: Incarnation::new(2), ..other };
+    assert!(cloud.table.stored.incarnations.contains(&mine));
+}
+
+#[test]
+fn flapping_while_a_commit_takes_long_does_not_fill_the_memory() {
+    let mut edge = End::new(Side::Edge, 1, Table::default());
+    edge.replica.write(reported(0, 0)).unwrap();
+    let Some(Effect::Commit(commit)) = edge.replica.poll_effect() else {
+        panic!("a write is to be committed")
+    };
+    for value in 1..10_000 {
+        edge.replica.write(reported(usize::try_from(value % 3).unwrap(), value)).unwrap();
+    }
+    assert!(edge.replica.pending.len() < 100);
+    edge.table.apply(&commit, Side::Edge);
+    edge.replica.handle_committed(commit.token);
+    edge.turn();
+    let values: Vec<Change> = edge.table.rows.values().map(|e| e.change.clone()).collect();
+    assert_eq!(values, [reported(0, 9999), reported(1, 9997), reported(2, 9998)]);
+}

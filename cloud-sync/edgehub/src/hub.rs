@@ -1,0 +1,223 @@
+//! Keeps the link up: enrols, connects, and comes back after a loss.
+
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use sync_proto::{Backoff, Session, StreamId};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use twin_core::replica::{LinkCommand, LinkEvent};
+
+use crate::carry::{Carry, End};
+use crate::clock::{Clock, wall};
+use crate::connect::{Socket, websocket};
+use crate::enrol::enrol;
+use crate::error::{Error, LinkError};
+use crate::identity::{self, Identity};
+use crate::settings::Settings;
+use crate::status::{LinkState, LinkStatus};
+use crate::tls::mutual;
+
+const SOFTWARE: &str = concat!("twinspan ", env!("CARGO_PKG_VERSION"));
+
+/// The edge's end of the link.
+#[derive(Debug)]
+pub struct EdgeHub {
+    settings: Settings,
+    events: mpsc::Sender<LinkEvent>,
+    commands: mpsc::Receiver<LinkCommand>,
+    status: watch::Sender<LinkStatus>,
+    /// The cloud did not take the certificate: the next attempt uses the token, if there is one.
+    renew: bool,
+}
+
+/// Why an attempt gave no connection.
+enum Failed {
+    Ended,
+    For(LinkError),
+    Fatally(Error),
+}
+
+impl EdgeHub {
+    /// A link that tells its owner what happens by `events` and does what comes by `commands`, with its status.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        events: mpsc::Sender<LinkEvent>,
+        commands: mpsc::Receiver<LinkCommand>,
+    ) -> (Self, watch::Receiver<LinkStatus>) {
+        let (status, watch) = watch::channel(LinkStatus {
+            state: LinkState::Connecting,
+            since: wall(),
+            connection: 0,
+            failures: 0,
+            last_error: None,
+            peer: None,
+        });
+        (Self { settings, events, commands, status, renew: false }, watch)
+    }
+
+    /// Keeps the link up until `stop`, or until the owner has dropped its end. After `stop` it takes at most 2 s.
+    ///
+    /// # Errors
+    /// [`Error`] when no attempt could ever succeed: the folder or the settings cannot be used.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
+        identity::make_dir(&self.settings.state_dir)?;
+        let (base, most) = self.settings.backoff;
+        let mut backoff = Backoff::new(base, most)?;
+        if !self.settings.url.is_tls() {
+            warn!(url = %self.settings.url, "the link to the cloud is not encrypted: for trying out on one machine only");
+        }
+        let mut number = 0;
+        let ended = loop {
+            let error = match self.attempt(&stop).await {
+                Ok(socket) => {
+                    number += 1;
+                    let began = Instant::now();
+                    let end = self.carry(number, socket, &stop).await;
+                    if began.elapsed() >= self.settings.timing.heartbeat {
+                        backoff.reset();
+                    }
+                    match end {
+                        End::Stopped => break Ok(()),
+                        End::Lost(error) => error,
+                    }
+                }
+                Err(Failed::Ended) => break Ok(()),
+                Err(Failed::For(error)) => error,
+                Err(Failed::Fatally(error)) => break Err(error),
+            };
+            self.renew = matches!(error, LinkError::CertificateRefused { .. });
+            let wait = backoff.next_wait(getrandom::u64().unwrap_or(u64::MAX / 2), asked(&error, most));
+            self.note(&error, wait);
+            let waited = tokio::select! {
+                () = stop.cancelled() => false,
+                () = discard(&mut self.commands) => false,
+                () = sleep(wait) => true,
+            };
+            if !waited {
+                break Ok(());
+            }
+        };
+        self.set(LinkState::Stopped);
+        ended
+    }
+
+    /// From nothing to a WebSocket. What the owner says meanwhile was meant for an older connection.
+    async fn attempt(&mut self, stop: &CancellationToken) -> Result<Socket, Failed> {
+        tokio::select! {
+            () = stop.cancelled() => Err(Failed::Ended),
+            () = discard(&mut self.commands) => Err(Failed::Ended),
+            done = connect(&self.settings, &self.status, self.renew) => done,
+        }
+    }
+
+    async fn carry(&mut self, number: u64, socket: Socket, stop: &CancellationToken) -> End {
+        let Settings { node, timing, url, .. } = &self.settings;
+        let session = Session::edge(node.clone(), SOFTWARE.to_owned(), vec![StreamId::TWIN], *timing);
+        let (clock, events, commands) = (Clock::start(), &self.events, &mut self.commands);
+        let mut was_established = false;
+        let carry = Carry { number, session, clock, events, commands };
+        let end = carry
+            .run(socket, stop, |agreed| {
+                was_established = true;
+                info!(%url, connection = number, cloud = agreed.peer_software, "connected to the cloud");
+                self.status.send_modify(|status| {
+                    *status = LinkStatus {
+                        state: LinkState::Connected,
+                        since: wall(),
+                        connection: number,
+                        failures: 0,
+                        last_error: None,
+                        peer: Some(agreed.peer_software.clone()),
+                    };
+                });
+            })
+            .await;
+        if was_established {
+            let gone = LinkEvent::Disconnected { connection: number };
+            tokio::select! {
+                // An owner that is gone need not know.
+                _ = self.events.send(gone) => {}
+                () = discard(&mut self.commands) => {}
+            }
+        }
+        end
+    }
+
+    /// Logs a change once, not each attempt.
+    fn note(&self, error: &LinkError, wait: Duration) {
+        let text = error.to_string();
+        let wait_ms = wait.as_millis();
+        self.status.send_modify(|status| {
+            if status.last_error.as_deref() == Some(text.as_str()) {
+                debug!(failures = status.failures, wait_ms, "still no link to the cloud");
+            } else {
+                warn!(error = text, wait_ms, "no link to the cloud");
+            }
+            status.state = LinkState::Waiting;
+            status.since = wall();
+            status.failures = status.failures.saturating_add(1);
+            status.last_error = Some(text);
+            status.peer = None;
+        });
+    }
+
+    fn set(&self, state: LinkState) {
+        set(&self.status, state);
+    }
+}
+
+fn set(status: &watch::Sender<LinkStatus>, state: LinkState) {
+    status.send_modify(|status| {
+        status.state = state;
+        status.since = wall();
+    });
+}
+
+/// Takes commands and does nothing; ends when there will be none.
+async fn discard(commands: &mut mpsc::Receiver<LinkCommand>) {
+    while commands.recv().await.is_some() {}
+}
+
+/// The least time to wait: what the cloud asked for, or long when only people can mend it.
+fn asked(error: &LinkError, most: Duration) -> Option<Duration> {
+    if let LinkError::Refused(refused) = error {
+        return refused.retry_after();
+    }
+    error.needs_people().then_some(most)
+}
+
+async fn connect(
+    settings: &Settings,
+    status: &watch::Sender<LinkStatus>,
+    renew: bool,
+) -> Result<Socket, Failed> {
+    let config = if settings.url.is_tls() { Some(credentials(settings, status, renew).await?) } else { None };
+    set(status, LinkState::Connecting);
+    websocket(&settings.url, config).await.map_err(Failed::For)
+}
+
+/// The TLS configuration with the node's certificate, which is fetched if there is none yet, or if the token is for
+/// another cloud than the one that it came from.
+async fn credentials(
+    settings: &Settings,
+    status: &watch::Sender<LinkStatus>,
+    renew: bool,
+) -> Result<ClientConfig, Failed> {
+    let load = || Identity::load(&settings.state_dir).map_err(Failed::Fatally);
+    let stored = load()?;
+    let identity = match (stored, &settings.token) {
+        (Some(identity), None) => identity,
+        (Some(identity), Some(token)) if token.pin() == identity.pin() && !renew => identity,
+        (None, None) => return Err(Failed::For(LinkError::NotEnrolled)),
+        (_, Some(token)) => {
+            set(status, LinkState::Enrolling);
+            enrol(settings, token).await.map_err(Failed::For)?;
+            load()?.ok_or(Failed::For(LinkError::NotEnrolled))?
+        }
+    };
+    mutual(identity).map_err(|e| Failed::For(LinkError::Tls(e.to_string())))
+}

@@ -1,0 +1,122 @@
+//! What waits to be sent, in the order in which it goes: the session's own frames, then the streams by priority.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use twin_core::replica::{Batch, Message};
+
+use super::split::{Seams, halves};
+use crate::codec::{EncodeError, FrameLimits, encode};
+use crate::frame::{Frame, StreamFrame, StreamId};
+
+/// Longer frames are cut where they can be, so that a heartbeat need not wait for long behind one on a slow line.
+const AIM_BYTES: usize = 64 * 1024;
+
+/// A queue is full: the peer does not take what it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Full;
+
+#[derive(Debug, Default)]
+struct Lane {
+    /// Hellos and acknowledgements: small, and the peer waits for them.
+    urgent: VecDeque<Message>,
+    batches: VecDeque<Batch>,
+    seams: Seams,
+}
+
+#[derive(Debug)]
+pub(super) struct Outbox {
+    own: VecDeque<Vec<u8>>,
+    lanes: BTreeMap<StreamId, Lane>,
+    pub(super) limits: FrameLimits,
+}
+
+impl Outbox {
+    /// Per stream and kind; a correct replica has four batches under way.
+    const MOST_WAITING: usize = 256;
+
+    pub(super) fn new(limits: FrameLimits) -> Self {
+        Self { own: VecDeque::new(), lanes: BTreeMap::new(), limits }
+    }
+
+    pub(super) fn push_own(&mut self, frame: &Frame) {
+        // The session's own frames are a few hundred bytes: far below any limit.
+        if let Ok(bytes) = encode(frame, FrameLimits::default()) {
+            self.own.push_back(bytes);
+        }
+    }
+
+    pub(super) fn push(&mut self, stream: StreamId, message: Message) -> Result<(), Full> {
+        let lane = self.lanes.entry(stream).or_default();
+        let waiting = match &message {
+            Message::Hello(_) | Message::Ack(_) => lane.urgent.len(),
+            Message::Batch(_) => lane.batches.len(),
+        };
+        if waiting >= Self::MOST_WAITING {
+            return Err(Full);
+        }
+        match message {
+            Message::Hello(_) | Message::Ack(_) => lane.urgent.push_back(message),
+            Message::Batch(batch) => lane.batches.push_back(batch),
+        }
+        Ok(())
+    }
+
+    /// Whether this message of the peer is for the replica: not so an acknowledgement of a part of a cut batch.
+    pub(super) fn is_for_replica(&mut self, stream: StreamId, message: &Message) -> bool {
+        let Some(lane) = self.lanes.get_mut(&stream) else { return true };
+        match message {
+            Message::Ack(cursor) => !lane.seams.take(*cursor),
+            Message::Hello(_) => {
+                lane.seams.clear();
+                true
+            }
+            Message::Batch(_) => true,
+        }
+    }
+
+    /// Drops what waits of the streams.
+    pub(super) fn drop_streams(&mut self) {
+        self.lanes.clear();
+    }
+
+    pub(super) fn pop(&mut self) -> Result<Option<Vec<u8>>, EncodeError> {
+        if let Some(bytes) = self.own.pop_front() {
+            return Ok(Some(bytes));
+        }
+        for (stream, lane) in &mut self.lanes {
+            if let Some(message) = lane.urgent.pop_front() {
+                return encode(&frame(*stream, message), self.limits).map(Some);
+            }
+            if let Some(batch) = lane.batches.pop_front() {
+                return lane.cut(*stream, batch, self.limits).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Lane {
+    /// Writes the batch, or as much of its beginning as goes into one frame.
+    fn cut(&mut self, stream: StreamId, mut batch: Batch, limits: FrameLimits) -> Result<Vec<u8>, EncodeError> {
+        loop {
+            let whole = frame(stream, Message::Batch(batch));
+            let written = encode(&whole, limits);
+            if written.as_ref().is_ok_and(|bytes| bytes.len() <= AIM_BYTES) {
+                return written;
+            }
+            let Frame::Stream(StreamFrame { message: Message::Batch(again), .. }) = whole else { return written };
+            match halves(again) {
+                Ok((first, second)) => {
+                    self.seams.insert(first.cursor);
+                    self.batches.push_front(second);
+                    batch = first;
+                }
+                Err(_) => return written,
+            }
+        }
+    }
+}
+
+fn frame(stream: StreamId, message: Message) -> Frame {
+    Frame::Stream(StreamFrame { stream, message })
+}

@@ -1,0 +1,235 @@
+//! One property with its defaults, and the rules between its keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use twin_core::{Access, PropertyDefinition, Range, Value, ValueType};
+
+use crate::config::{PropertyConfig, ReportPolicy};
+use crate::decode::{Sink, Spot, check_fault, decode};
+use crate::node::{Entry, Kind};
+use crate::protocol::Protocol;
+use crate::source::Span;
+use crate::written::property::{PropertyWritten, ReportWritten};
+
+/// How often a property is read when nothing is said.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// A property that is right by itself.
+#[derive(Clone)]
+pub(super) struct Property {
+    pub(super) config: Arc<PropertyConfig>,
+    /// The protocol in which it lives, and where that is written.
+    pub(super) protocol: Option<(&'static str, Span)>,
+    /// Where its name is written.
+    pub(super) at: Span,
+}
+
+/// Reads one property; nothing where it is wrong.
+pub(super) fn property(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink) -> Option<Property> {
+    let held_out = protocols.iter().map(Protocol::name).chain(["one_of"]).collect::<Vec<_>>();
+    let decoded = decode::<PropertyWritten>(spot, &held_out, sink);
+    let found = only_protocol(spot, protocols, "a property lives in one protocol only", sink);
+    let point = found.map(|(protocol, entry)| (protocol.point.decode)(&spot.below(entry), sink));
+    let written = decoded.value?;
+
+    let rules = Rules { spot: *spot, value_type: written.value_type.into(), access: written.access.into() };
+    let mut definition = PropertyDefinition::new(rules.value_type, rules.access);
+    definition.range = written.range.and_then(|range| rules.range(range, sink));
+    definition.tolerance = written.tolerance.filter(|tolerance| rules.tolerance(*tolerance, sink));
+    definition.unit = written.unit;
+    definition.description = written.description;
+    if let Some(entry) = spot.node.entry("one_of") {
+        definition.one_of = rules.one_of(&spot.below(entry), &definition, sink);
+    }
+    let every = written.every.map_or(EVERY, |every| every.get());
+    rules.polling(sink);
+    let stale_after = written.stale_after.map(|age| age.get()).filter(|age| rules.stale(*age, every, sink));
+    let report = rules.report(written.report.unwrap_or_default(), sink);
+    let point = match point {
+        Some(None) => return None,
+        Some(Some(point)) => Some(point),
+        None => None,
+    };
+    if let (Some(point), Some((_, entry)), true) = (&point, found, decoded.clean)
+        && let Err(fault) = point.check_for(&definition)
+    {
+        check_fault(&spot.below(entry), fault, sink);
+    }
+    let every = definition.access.readable().then_some(every);
+    let protocol = found.map(|(protocol, entry)| (protocol.name(), entry.key_at));
+    let config = Arc::new(PropertyConfig { definition, point, every, report, stale_after });
+    Some(Property { config, protocol, at: spot.head })
+}
+
+/// The one protocol that is named here; a fault at every further one.
+pub(super) fn only_protocol<'a, 'p>(
+    spot: &Spot<'a>,
+    protocols: &'p [Protocol],
+    rule: &str,
+    sink: &mut Sink,
+) -> Option<(&'p Protocol, &'a Entry)> {
+    let entries = spot.node.entries().unwrap_or(&[]);
+    let mut named = entries.iter().filter_map(|entry| {
+        let protocol = protocols.iter().find(|protocol| protocol.name() == &*entry.key)?;
+        Some((protocol, entry))
+    });
+    let first = named.next()?;
+    for (_, further) in named {
+        let finding = spot.below(further).head_finding(rule);
+        sink.fault(finding.hint("remove one of the two").related(first.1.key_at, "the other one"));
+    }
+    Some(first)
+}
+
+struct Rules<'a> {
+    spot: Spot<'a>,
+    value_type: ValueType,
+    access: Access,
+}
+
+impl Rules<'_> {
+    fn is_number(&self) -> bool {
+        matches!(self.value_type, ValueType::Int | ValueType::Float)
+    }
+
+    /// A fault at one of the keys here, if it is written.
+    fn fault(&self, keys: &[&str], message: impl Into<String>, hint: &str, sink: &mut Sink) {
+        let mut path = self.spot.path.to_string();
+        let (mut node, mut at) = (self.spot.node, self.spot.head);
+        for key in keys {
+            path.push('.');
+            path.push_str(key);
+            if let Some(entry) = node.entry(key) {
+                (node, at) = (&entry.value, entry.value.at);
+            }
+        }
+        sink.fault(crate::fault::Finding::new(at, path, message).hint(hint));
+    }
+
+    fn range(&self, (min, max): (f64, f64), sink: &mut Sink) -> Option<Range> {
+        if !self.is_number() {
+            let message = format!("a range is for numbers, and this property is of type {}", self.value_type);
+            self.fault(&["range"], message, "remove the range, or write `type: float`", sink);
+        } else if min >= max {
+            let hint =
+                if min > max { format!("write [{max}, {min}]") } else { "write [lowest, highest]".into() };
+            self.fault(&["range"], "the lowest number must be below the highest", &hint, sink);
+        } else {
+            return Some(Range { min, max });
+        }
+        None
+    }
+
+    fn tolerance(&self, tolerance: f64, sink: &mut Sink) -> bool {
+        if self.value_type != ValueType::Float {
+            let message =
+                format!("a tolerance is for floats, and this property is of type {}", self.value_type);
+            self.fault(&["tolerance"], message, "remove the tolerance", sink);
+        } else if tolerance < 0.0 {
+            self.fault(&["tolerance"], "a tolerance is not negative", "", sink);
+        } else {
+            return true;
+        }
+        false
+    }
+
+    fn one_of(&self, spot: &Spot<'_>, definition: &PropertyDefinition, sink: &mut Sink) -> Vec<Value> {
+        let Kind::Seq(items) = &spot.node.kind else {
+            sink.fault(
+                spot.finding(format!("a list is wanted here, not {}", spot.node.what())).hint("write [a, b]"),
+            );
+            return Vec::new();
+        };
+        if items.is_empty() {
+            sink.fault(
+                spot.finding("no value at all would be allowed").hint("remove the key or name the values"),
+            );
+        }
+        let mut values = Vec::new();
+        for (index, node) in items.iter().enumerate() {
+            let spot = Spot { node, head: node.at, path: spot.path.index(index) };
+            match value(&spot, self.value_type, sink) {
+                None => {}
+                Some(Err(error)) => {
+                    let message = format!("{} is not a value of type {}", node.what(), error.wanted);
+                    sink.fault(spot.finding(message).hint(error.rule));
+                }
+                Some(Ok(value)) => {
+                    if let Err(error) = definition.check_value(&value) {
+                        sink.fault(
+                            spot.finding(error.to_string()).hint("change the range or remove the value"),
+                        );
+                    }
+                    values.push(value);
+                }
+            }
+        }
+        values
+    }
+
+    /// What is only written is not read, so there is nothing to say about reading it.
+    fn polling(&self, sink: &mut Sink) {
+        if self.access.readable() {
+            return;
+        }
+        for key in ["every", "report", "stale_after"] {
+            if let Some(entry) = self.spot.node.entry(key) {
+                let finding = self
+                    .spot
+                    .below(entry)
+                    .head_finding("this property can only be written, so it is never read");
+                sink.fault(finding.hint("remove the key, or write `access: read_write`"));
+            }
+        }
+    }
+
+    fn stale(&self, age: Duration, every: Duration, sink: &mut Sink) -> bool {
+        let fresh = age > every || !self.access.readable();
+        if !fresh {
+            let every = crate::duration::words(u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
+            let message =
+                format!("every value would be stale before the next comes, since it is read every {every}");
+            self.fault(&["stale_after"], message, "write a longer time, some times that of `every`", sink);
+        }
+        fresh
+    }
+
+    fn report(&self, written: ReportWritten, sink: &mut Sink) -> ReportPolicy {
+        let deadband = written.deadband.unwrap_or(0.0);
+        if deadband != 0.0 && !self.is_number() {
+            let message =
+                format!("a deadband is for numbers, and this property is of type {}", self.value_type);
+            self.fault(&["report", "deadband"], message, "remove the deadband", sink);
+        } else if deadband < 0.0 {
+            self.fault(
+                &["report", "deadband"],
+                "a deadband is not negative",
+                "write 0 to report every change",
+                sink,
+            );
+        }
+        let max_silence = written.max_silence.map(|silence| silence.get());
+        let min_interval = written.min_interval.map_or(Duration::ZERO, |interval| interval.get());
+        if max_silence.is_some_and(|silence| silence < min_interval) {
+            let message = "the longest silence is shorter than the shortest time between two values";
+            self.fault(&["report", "max_silence"], message, "write a longer time than `min_interval`", sink);
+        }
+        ReportPolicy { deadband, max_silence, min_interval }
+    }
+}
+
+/// The value that is written here, if it is of the type.
+fn value(
+    spot: &Spot<'_>,
+    wanted: ValueType,
+    sink: &mut Sink,
+) -> Option<Result<Value, twin_core::TypeMismatch>> {
+    let json = match (&spot.node.kind, wanted) {
+        (Kind::Scalar(scalar), ValueType::String) if !spot.node.is_null() => scalar.text.as_ref().into(),
+        (Kind::Scalar(_) | Kind::Seq(_) | Kind::Map(_), _) => {
+            decode::<serde_json::Value>(spot, &[], sink).if_clean()?
+        }
+    };
+    Some(Value::from_json(wanted, &json))
+}

@@ -1,0 +1,6 @@
+//! What an integrator may write, as plain types: their field names are the keys of the file, their documentation is
+//! that of the JSON Schema.
+
+pub(crate) mod device;
+pub(crate) mod gateway;
+pub(crate) mod property;

@@ -1,0 +1,143 @@
+//! REST at the edge: the same shapes and words as in the cloud, with the link up or down.
+
+mod changes;
+mod devices;
+mod events;
+mod guard;
+mod health;
+mod overrides;
+mod problem;
+mod views;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, patch};
+use axum::{Router, middleware};
+use device_twin::Handle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use twin_core::NodeName;
+use twin_store::Reader;
+use utoipa::OpenApi;
+
+pub use health::Probe;
+
+/// The longest body that is read, in bytes.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// How long open requests may take to end when the gateway stops.
+const STOP_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct State {
+    pub(crate) node: NodeName,
+    pub(crate) service: Handle,
+    pub(crate) reader: Reader,
+    pub(crate) probe: Arc<dyn Probe>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// The interface before it runs.
+pub struct Api {
+    listener: TcpListener,
+    addr: SocketAddr,
+}
+
+/// Why the interface does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the REST interface cannot listen on {listen}: {source}; give another `gateway.api.listen`")]
+pub struct BindError {
+    listen: SocketAddr,
+    source: std::io::Error,
+}
+
+impl Api {
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// [`BindError`] names the address and the mend.
+    pub async fn bind(listen: SocketAddr) -> Result<Self, BindError> {
+        let failed = |source| BindError { listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, addr })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until `stop`; requests that are open then have two seconds to end.
+    ///
+    /// # Errors
+    /// [`std::io::Error`] when accepting fails for good.
+    pub async fn run(
+        self,
+        node: NodeName,
+        service: Handle,
+        reader: Reader,
+        probe: Arc<dyn Probe>,
+        stop: CancellationToken,
+    ) -> Result<(), std::io::Error> {
+        let state = State { node, service, reader, probe, stop: stop.clone() };
+        let app = routes(state);
+        let serve = axum::serve(self.listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
+        tokio::select! {
+            served = serve.into_future() => served,
+            () = async { stop.cancelled().await; tokio::time::sleep(STOP_DEADLINE).await } => Ok(()),
+        }
+    }
+}
+
+/// All routes.
+pub(crate) fn routes(state: State) -> Router {
+    let v1 = Router::new()
+        .route("/devices", get(devices::list))
+        .route("/devices/{namespace}/{name}", get(devices::one))
+        .route("/devices/{namespace}/{name}/twin", get(devices::twin))
+        .route("/devices/{namespace}/{name}/override", patch(overrides::set))
+        .route("/changes", get(changes::page))
+        .route("/events", get(events::stream));
+    Router::new()
+        .nest("/api/v1", v1)
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(document))
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(middleware::from_fn(guard::local_names_only))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(state)
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Twinspan gateway", description = "Devices and their twins at the edge."),
+    paths(
+        devices::list,
+        devices::one,
+        devices::twin,
+        overrides::set,
+        changes::page,
+        events::stream,
+        health::alive,
+        health::ready
+    ),
+    components(schemas(twin_api::Problem))
+)]
+struct Document;
+
+/// The OpenAPI document of all routes.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+async fn document() -> axum::Json<utoipa::openapi::OpenApi> {
+    std::future::ready(axum::Json(openapi())).await
+}

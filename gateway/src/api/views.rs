@@ -1,0 +1,92 @@
+//! From what the store holds to what REST shows.
+
+use std::collections::BTreeMap;
+
+use twin_api::{ChangeView, DeviceView, PartWord, PropertyParts, Stored, TwinParts, TwinView};
+use twin_core::{Change, DeviceId, Entry, NodeName, PropertyName, Revision, Timestamp};
+use twin_store::{Reader, StoreError, StoredTwin};
+
+fn at_edge<T>(body: &T, revision: Revision) -> Stored<'_, T> {
+    Stored { body, revision, cloud_time: None }
+}
+
+fn by_name<T>(parts: &[(PropertyName, T, Revision)]) -> BTreeMap<&PropertyName, Stored<'_, T>> {
+    parts.iter().map(|(name, body, revision)| (name, at_edge(body, *revision))).collect()
+}
+
+/// A device with all its properties; none when there is no such device.
+pub(super) fn twin(id: &DeviceId, stored: &StoredTwin, now: Timestamp) -> Option<TwinView> {
+    let (device, revision) = stored.device.as_ref()?;
+    let desired_revision = stored.desired.iter().map(|(.., r)| *r).max().unwrap_or(Revision::ZERO);
+    let parts = TwinParts {
+        id,
+        device: at_edge(device, *revision),
+        reported: by_name(&stored.reported),
+        overrides: by_name(&stored.overrides),
+        desired: by_name(&stored.desired),
+        desired_revision,
+    };
+    Some(parts.view(now))
+}
+
+/// Changes with what their documents look like now. Each device is read once.
+pub(super) async fn changes(
+    reader: &Reader,
+    node: &NodeName,
+    entries: &[Entry],
+    now: Timestamp,
+) -> Result<Vec<ChangeView>, StoreError> {
+    let mut twins: BTreeMap<DeviceId, StoredTwin> = BTreeMap::new();
+    let mut views = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let key = entry.change.key();
+        if !twins.contains_key(key.device()) {
+            twins.insert(key.device().clone(), reader.twin(key.device()).await?);
+        }
+        let Some(stored) = twins.get(key.device()) else { continue };
+        views.push(change(node, entry, stored, now));
+    }
+    Ok(views)
+}
+
+fn change(node: &NodeName, entry: &Entry, stored: &StoredTwin, now: Timestamp) -> ChangeView {
+    let key = entry.change.key();
+    let (device_now, property, property_now) = match &entry.change {
+        Change::Device(id, _) => {
+            let view = stored.device.as_ref().map(|(d, revision)| DeviceView::new(id, d, *revision, None));
+            (view, None, None)
+        }
+        Change::Reported(id, _) => property(stored, &id.property, now),
+        Change::Override(id, _) => property(stored, &id.property, now),
+        Change::Desired(id, _) => property(stored, &id.property, now),
+    };
+    ChangeView {
+        seq: entry.revision.get(),
+        node: node.to_string(),
+        device: key.device().to_string(),
+        property,
+        part: PartWord::from(key.part()),
+        revision: entry.revision.get(),
+        deleted: entry.change.is_deletion(),
+        device_now,
+        property_now,
+    }
+}
+
+fn property(
+    stored: &StoredTwin,
+    name: &PropertyName,
+    now: Timestamp,
+) -> (Option<DeviceView>, Option<String>, Option<twin_api::PropertyView>) {
+    fn find<'a, T>(parts: &'a [(PropertyName, T, Revision)], name: &PropertyName) -> Option<Stored<'a, T>> {
+        parts.iter().find(|(n, ..)| n == name).map(|(_, body, revision)| at_edge(body, *revision))
+    }
+    let parts = PropertyParts {
+        definition: stored.device.as_ref().and_then(|(d, _)| d.definition.properties.get(name)),
+        reported: find(&stored.reported, name),
+        override_: find(&stored.overrides, name),
+        desired: find(&stored.desired, name),
+    };
+    let there = parts.reported.is_some() || parts.override_.is_some() || parts.desired.is_some();
+    (None, Some(name.to_string()), there.then(|| parts.view(now)))
+}

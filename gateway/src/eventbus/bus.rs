@@ -1,0 +1,361 @@
+//! One request in, its answers out; and what is to be written, whenever that changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use device_twin::{Event, Handle, OverrideRequest, Updated};
+use mapper_contract::membership::Member;
+use mapper_contract::{
+    ContractError, DeviceTopic, GetRequest, MembershipResult, MembershipUpdated, NodeTopic, Refusal,
+    StateResult, StateUpdate, Topic, TwinChange, TwinDocument, TwinGetResult, TwinUpdate, UpdateResult,
+};
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+use twin_core::{Change, DeviceId, DeviceState, NodeName, PropertyId, Timestamp};
+use twin_store::Reader;
+
+use super::catalog::Catalog;
+use super::translate::{self, Translated};
+use crate::clock::now;
+
+/// Where answers and deltas go: the embedded broker or the link to another one.
+pub trait Outlet: Send + Sync + 'static {
+    /// Publishes; what cannot be sent now is dropped, for everything is published again after a reconnect.
+    fn publish(&self, topic: String, payload: Vec<u8>, retain: bool);
+}
+
+/// What went wrong so far, for the health and metrics routes.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Requests taken.
+    pub taken: AtomicU64,
+    /// Requests refused with an answer.
+    pub refused: AtomicU64,
+    /// Messages on topics that are none of the contract's.
+    pub bad_topics: AtomicU64,
+}
+
+/// The bus.
+#[derive(Clone)]
+pub struct EventBus {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    node: NodeName,
+    service: Handle,
+    reader: Reader,
+    catalog: Catalog,
+    outlet: Box<dyn Outlet>,
+    counters: Arc<Counters>,
+    next_event: AtomicU64,
+}
+
+/// A report that has been handed over, and what is needed to answer it.
+pub(super) struct Underway {
+    device: DeviceId,
+    event_id: String,
+    pending: device_twin::PendingReport,
+    wanted: Vec<(twin_core::PropertyName, twin_core::Value)>,
+}
+
+impl EventBus {
+    /// A bus that knows the devices that are committed.
+    ///
+    /// # Errors
+    /// [`twin_store::StoreError`] when they cannot be read.
+    pub async fn new(
+        node: NodeName,
+        service: Handle,
+        reader: Reader,
+        outlet: Box<dyn Outlet>,
+        counters: Arc<Counters>,
+    ) -> Result<Self, twin_store::StoreError> {
+        let catalog = Catalog::default();
+        for (id, device, _) in reader.devices().await? {
+            catalog.put(id, device.definition);
+        }
+        let next_event = AtomicU64::new(0);
+        Ok(Self { inner: Arc::new(Inner { node, service, reader, catalog, outlet, counters, next_event }) })
+    }
+
+    /// Publishes what is to be written and which devices come and go, until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut events = self.inner.service.events();
+        self.publish_all_deltas().await;
+        loop {
+            let event = tokio::select! {
+                () = stop.cancelled() => return,
+                event = events.recv() => event,
+            };
+            match event {
+                Ok(Event::Wishes(device, wishes)) => self.publish_delta(&device, &wishes),
+                Ok(Event::Committed(commit)) => {
+                    self.publish_membership(&commit);
+                    self.inner.catalog.handle_committed(&commit);
+                }
+                Err(RecvError::Lagged(missed)) => {
+                    debug!(missed, "the event bus fell behind and reads everything again");
+                    self.publish_all_deltas().await;
+                }
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Publishes what is to be written to every device: an older gateway or broker may have left other wishes.
+    pub async fn publish_all_deltas(&self) {
+        let devices = match self.inner.reader.devices().await {
+            Ok(devices) => devices,
+            Err(error) => {
+                warn!(%error, "cannot read the devices to publish what is to be written to them");
+                return;
+            }
+        };
+        for (device, ..) in devices {
+            if let Ok(wishes) = self.inner.service.wishes(device.clone()).await {
+                self.publish_delta(&device, &wishes);
+            }
+        }
+    }
+
+    fn publish_delta(&self, device: &DeviceId, wishes: &[device_twin::memory::Wish]) {
+        let delta = translate::delta(wishes, self.event_id(), now());
+        self.say_retained(&Topic::Device(device.clone(), DeviceTopic::TwinUpdateDelta), delta.encode());
+    }
+
+    fn publish_membership(&self, commit: &twin_core::replica::Commit) {
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        for entry in &commit.authored {
+            match &entry.change {
+                Change::Device(id, Some(device)) if self.inner.catalog.get(id).is_none() => {
+                    added.push(member(id, device));
+                }
+                Change::Device(id, None) => removed.push(Member::new(id, None, DeviceState::Unknown)),
+                Change::Device(..) | Change::Reported(..) | Change::Override(..) | Change::Desired(..) => {}
+            }
+        }
+        if added.is_empty() && removed.is_empty() {
+            return;
+        }
+        for member in &removed {
+            // An empty retained message is how MQTT forgets one.
+            self.say_retained(&Topic::Device(member.id.clone(), DeviceTopic::TwinUpdateDelta), Vec::new());
+        }
+        let some = |members: Vec<Member>| (!members.is_empty()).then_some(members);
+        let body = MembershipUpdated {
+            event_id: self.event_id(),
+            timestamp: now(),
+            added_devices: some(added),
+            removed_devices: some(removed),
+        };
+        self.say(&Topic::Node(self.inner.node.clone(), NodeTopic::MembershipUpdated), body.encode());
+    }
+
+    /// Takes one message, and answers it when it is done: a report when it is committed.
+    pub async fn handle(&self, topic: &str, payload: &[u8]) {
+        if let Some(underway) = self.begin(topic, payload).await {
+            self.finish(underway).await;
+        }
+    }
+
+    /// Takes one message up to where a report waits for its commit.
+    pub(super) async fn begin(&self, topic: &str, payload: &[u8]) -> Option<Underway> {
+        let topic: Topic = match topic.parse() {
+            Ok(topic) => topic,
+            Err(error) => {
+                self.inner.counters.bad_topics.fetch_add(1, Ordering::Relaxed);
+                debug!(%error, "a message on a topic that is none of ours");
+                return None;
+            }
+        };
+        let result = match &topic {
+            Topic::Device(device, DeviceTopic::TwinUpdate) => {
+                match self.begin_update(device, payload).await {
+                    Ok(underway) => return Some(underway),
+                    Err(refusal) => Err(refusal),
+                }
+            }
+            Topic::Device(device, DeviceTopic::TwinGet) => self.get(device, payload).await,
+            Topic::Device(device, DeviceTopic::StateUpdate) => self.state(device, payload).await,
+            Topic::Node(node, NodeTopic::MembershipGet) if *node == self.inner.node => {
+                self.members(payload).await
+            }
+            Topic::Device(
+                _,
+                DeviceTopic::TwinUpdateResult
+                | DeviceTopic::TwinUpdateDelta
+                | DeviceTopic::TwinUpdateDocument
+                | DeviceTopic::TwinGetResult
+                | DeviceTopic::StateUpdateResult,
+            )
+            | Topic::Node(..) => return None,
+        };
+        self.answer(&topic, result);
+        None
+    }
+
+    pub(super) async fn finish(&self, underway: Underway) {
+        let Underway { device, event_id, pending, wanted } = underway;
+        let topic = Topic::Device(device.clone(), DeviceTopic::TwinUpdate);
+        let result = match pending.answer().await {
+            Ok(updated) if wanted.is_empty() => Ok(self.tell_updated(&device, event_id, updated)),
+            Ok(updated) => self.want(&device, event_id, updated, wanted).await,
+            Err(error) => Err(Refusal { event_id, error: translate::refusal(error) }),
+        };
+        self.answer(&topic, result);
+    }
+
+    fn answer(&self, topic: &Topic, result: Result<Vec<u8>, Refusal>) {
+        let Some(reply) = topic.result() else { return };
+        let body = match result {
+            Ok(body) => {
+                self.inner.counters.taken.fetch_add(1, Ordering::Relaxed);
+                body
+            }
+            Err(refusal) => {
+                self.inner.counters.refused.fetch_add(1, Ordering::Relaxed);
+                debug!(%topic, code = refusal.error.code(), reason = %refusal.error, "a request was refused");
+                refusal.answer(now()).encode()
+            }
+        };
+        self.say(&reply, body);
+    }
+
+    async fn begin_update(&self, device: &DeviceId, payload: &[u8]) -> Result<Underway, Refusal> {
+        let body = TwinUpdate::parse(payload)?;
+        let event_id = body.event_id.clone();
+        let refuse = |error| Refusal { event_id: event_id.clone(), error };
+        let unknown = || ContractError::UnknownDevice { device: device.clone() };
+        let definition = self.inner.catalog.get(device).ok_or_else(|| refuse(unknown()))?;
+        let Translated { report, wanted, defined } =
+            translate::update(device, &definition, body, now()).map_err(&refuse)?;
+        let stopping = |_| refuse(translate::refusal(device_twin::ReportError::Stopping));
+        let pending = self.inner.service.begin_report(report).await.map_err(stopping)?;
+        if !defined.is_empty() {
+            self.inner.catalog.extend(device, defined);
+        }
+        Ok(Underway { device: device.clone(), event_id, pending, wanted })
+    }
+
+    /// Publishes the document of a change and gives the body of its result.
+    fn tell_updated(&self, device: &DeviceId, event_id: String, updated: Updated) -> Vec<u8> {
+        let timestamp = now();
+        let definition = self.inner.catalog.get(device);
+        let mut twin = BTreeMap::new();
+        let mut document = BTreeMap::new();
+        for (name, before, after) in updated.properties {
+            let known = definition.as_ref().and_then(|d| d.properties.get(&name)).map(|d| d.value_type);
+            let shown = |r: &twin_core::Reported| translate::shown(r, known);
+            let current = after.as_ref().map(shown);
+            twin.insert(name.clone(), current.clone());
+            document.insert(name, TwinChange { last: before.as_ref().map(shown), current });
+        }
+        let document = TwinDocument { event_id: event_id.clone(), timestamp, twin: document };
+        self.say(&Topic::Device(device.clone(), DeviceTopic::TwinUpdateDocument), document.encode());
+        UpdateResult { event_id, timestamp, twin }.encode()
+    }
+
+    /// Sets what a local application wants, after what it reported is committed.
+    async fn want(
+        &self,
+        device: &DeviceId,
+        event_id: String,
+        updated: Updated,
+        wanted: Vec<(twin_core::PropertyName, twin_core::Value)>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let refuse = |error| Refusal { event_id: event_id.clone(), error };
+        let before = self.stored(device, now()).await.map_err(&refuse)?;
+        let names: Vec<_> = wanted.iter().map(|(name, _)| name.clone()).collect();
+        for (property, value) in wanted {
+            let id = PropertyId::new(device.clone(), property);
+            let set = Some(translate::override_of(value, "mqtt", now()));
+            let request = OverrideRequest { id, set, if_match: None };
+            let set = self.inner.service.set_override(request).await;
+            set.map_err(|e| refuse(translate::refusal(e)))?;
+        }
+        let timestamp = now();
+        let mut after = self.stored(device, timestamp).await.map_err(&refuse)?;
+        let mut document = TwinDocument { event_id: event_id.clone(), timestamp, twin: BTreeMap::new() };
+        let touched = names.into_iter().chain(updated.properties.into_iter().map(|(name, ..)| name));
+        let mut twin = BTreeMap::new();
+        for name in touched.collect::<std::collections::BTreeSet<_>>() {
+            let current = after.remove(&name).flatten();
+            let last = before.get(&name).cloned().flatten();
+            document.twin.insert(name.clone(), TwinChange { last, current: current.clone() });
+            twin.insert(name, current);
+        }
+        self.say(&Topic::Device(device.clone(), DeviceTopic::TwinUpdateDocument), document.encode());
+        Ok(UpdateResult { event_id, timestamp, twin }.encode())
+    }
+
+    async fn stored(
+        &self,
+        device: &DeviceId,
+        now: Timestamp,
+    ) -> Result<mapper_contract::Twin, ContractError> {
+        let stored = self.inner.reader.twin(device).await;
+        let stored = stored.map_err(|e| ContractError::Internal { reason: e.to_string() })?;
+        if stored.device.is_none() {
+            return Err(ContractError::UnknownDevice { device: device.clone() });
+        }
+        Ok(translate::whole(&stored, now))
+    }
+
+    async fn get(&self, device: &DeviceId, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let GetRequest { event_id, .. } = GetRequest::parse(payload)?;
+        let timestamp = now();
+        match self.stored(device, timestamp).await {
+            Ok(twin) => Ok(TwinGetResult { event_id, timestamp, twin }.encode()),
+            Err(error) => Err(Refusal { event_id, error }),
+        }
+    }
+
+    async fn state(&self, device: &DeviceId, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let StateUpdate { event_id, state, .. } = StateUpdate::parse(payload)?;
+        match self.inner.service.state(device.clone(), state).await {
+            Ok(since) => {
+                let timestamp = now();
+                let last_online = match state {
+                    DeviceState::Online => Some(timestamp),
+                    DeviceState::Offline => Some(since),
+                    DeviceState::Unknown => None,
+                };
+                Ok(StateResult { event_id, timestamp, name: device.name().to_owned(), state, last_online }
+                    .encode())
+            }
+            Err(error) => Err(Refusal { event_id, error: translate::refusal(error) }),
+        }
+    }
+
+    async fn members(&self, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let GetRequest { event_id, .. } = GetRequest::parse(payload)?;
+        match self.inner.reader.devices().await {
+            Ok(devices) => {
+                let devices = devices.iter().map(|(id, device, _)| member(id, device)).collect();
+                Ok(MembershipResult { event_id, timestamp: now(), devices }.encode())
+            }
+            Err(error) => {
+                Err(Refusal { event_id, error: ContractError::Internal { reason: error.to_string() } })
+            }
+        }
+    }
+
+    fn event_id(&self) -> String {
+        self.inner.next_event.fetch_add(1, Ordering::Relaxed).to_string()
+    }
+
+    fn say(&self, topic: &Topic, body: Vec<u8>) {
+        self.inner.outlet.publish(topic.to_string(), body, false);
+    }
+
+    fn say_retained(&self, topic: &Topic, body: Vec<u8>) {
+        self.inner.outlet.publish(topic.to_string(), body, true);
+    }
+}
+
+fn member(id: &DeviceId, device: &twin_core::Device) -> Member {
+    Member::new(id, device.definition.description.as_deref(), device.state)
+}

@@ -1,0 +1,13 @@
+//! EventBus: MQTT on one side, the DeviceTwin service on the other. Topics and bodies are parsed once, here; every
+//! refusal is counted and answered.
+
+mod bus;
+mod catalog;
+mod embedded;
+mod external;
+mod pipeline;
+mod translate;
+
+pub use bus::{Counters, EventBus, Outlet};
+pub use embedded::Embedded;
+pub use external::External;

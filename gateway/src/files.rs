@@ -1,0 +1,102 @@
+//! Reading the configuration from files: the only place where it touches the disk and the environment.
+
+use std::path::{Path, PathBuf};
+
+use config::{Faults, Loaded, SecretRef, Source};
+
+use crate::wiring;
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A file or folder cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder has no configuration in it.
+    #[error("{path} holds no file that ends in .yaml or .yml; name the file, or put one there")]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file is not text.
+    #[error("{path} is not UTF-8 text; save it as UTF-8")]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is too long.
+    #[error("{path} has {bytes} bytes; at most {} are read", Source::MAX_BYTES)]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        bytes: u64,
+    },
+    /// The text is wrong.
+    #[error("{0}")]
+    Faults(Faults),
+}
+
+/// Reads and checks a file, or all `*.yaml` and `*.yml` of a folder.
+///
+/// # Errors
+/// [`ReadError`] with every fault in it.
+pub fn load(path: &Path) -> Result<Loaded, ReadError> {
+    let sources = sources(path)?;
+    config::load(&sources, &wiring::protocols(), &secret).map_err(ReadError::Faults)
+}
+
+/// As [`load`], without reading secrets: for checking a configuration on another machine.
+///
+/// # Errors
+/// As [`load`].
+pub fn check(path: &Path) -> Result<Loaded, ReadError> {
+    let sources = sources(path)?;
+    let unread = |_: SecretRef<'_>| Ok("not read".to_owned());
+    config::load(&sources, &wiring::protocols(), &unread).map_err(ReadError::Faults)
+}
+
+fn sources(path: &Path) -> Result<Vec<Source>, ReadError> {
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ReadError::Unreadable { path, source }
+    };
+    if !path.is_dir() {
+        return Ok(vec![read(path)?]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable(path))? {
+        let file = entry.map_err(unreadable(path))?.path();
+        if file.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        return Err(ReadError::Empty { path: path.to_owned() });
+    }
+    files.sort();
+    files.iter().map(|file| read(file)).collect()
+}
+
+fn read(path: &Path) -> Result<Source, ReadError> {
+    let unreadable = |source| ReadError::Unreadable { path: path.to_owned(), source };
+    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+    if bytes > Source::MAX_BYTES as u64 {
+        return Err(ReadError::TooLong { path: path.to_owned(), bytes });
+    }
+    let text = std::fs::read(path).map_err(unreadable)?;
+    let text = String::from_utf8(text).map_err(|_| ReadError::NotText { path: path.to_owned() })?;
+    Ok(Source::new(path.display().to_string(), text))
+}
+
+fn secret(wanted: SecretRef<'_>) -> Result<String, String> {
+    match wanted {
+        SecretRef::File(path) => std::fs::read_to_string(path).map_err(|e| e.to_string()),
+        SecretRef::Env(name) => std::env::var(name).map_err(|e| e.to_string()),
+    }
+}

@@ -1,0 +1,247 @@
+//! The one place where the parts of the gateway meet.
+
+mod mappers;
+mod stages;
+mod start;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Config, Mqtt};
+use device_twin::{DeviceTwin, Settings};
+use edgehub::{CloudUrl, EdgeHub, LinkState, LinkStatus};
+use mqtt_broker::{Access, BrokerSettings};
+use mqtt_link::LinkSettings;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use twin_api::NotReady;
+use twin_core::NodeName;
+use twin_core::replica::Limits;
+
+pub use mappers::{protocols, run_mapper};
+pub use start::StartError;
+
+use crate::api::{Api, Probe};
+use crate::clock;
+use crate::eventbus::{Counters, Embedded, EventBus, External};
+use crate::supervisor::{Policy, keep_running};
+use stages::Stage;
+
+/// Messages between the link and the service.
+const LINK_QUEUE: usize = 256;
+
+/// Where the gateway listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// REST.
+    pub api: SocketAddr,
+    /// The MQTT broker: its own address, or the URL of another one.
+    pub mqtt: String,
+}
+
+/// The gateway, running.
+pub struct Gateway {
+    node: NodeName,
+    addresses: Addresses,
+    grace: Duration,
+    link: Option<watch::Receiver<LinkStatus>>,
+    /// In the order in which they are stopped.
+    stages: Vec<Stage>,
+}
+
+/// Why the gateway ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{part} has ended: {reason}")]
+pub struct Error {
+    part: &'static str,
+    reason: String,
+}
+
+/// What the health route asks.
+struct Health {
+    external: Option<mqtt_link::Handle>,
+}
+
+impl Probe for Health {
+    fn not_ready(&self) -> Vec<NotReady> {
+        match &self.external {
+            Some(handle) if !handle.is_connected() => vec![NotReady {
+                name: "mqtt".to_owned(),
+                why: "the MQTT broker cannot be reached; the log says why".to_owned(),
+            }],
+            Some(_) | None => Vec::new(),
+        }
+    }
+}
+
+impl Gateway {
+    /// Starts everything that the configuration names.
+    ///
+    /// # Errors
+    /// [`StartError`] names the part and the mend; what had started is ended.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let mut link = Stage::new("the link to the cloud");
+        let mut twin = Stage::new("DeviceTwin");
+        let mut mqtt = Stage::new("MQTT and REST");
+        let mut mappers = Stage::new("mappers");
+        let gateway = &config.gateway;
+        let node = gateway.node.clone();
+        let grace = gateway.shutdown_grace;
+        let api = Api::bind(gateway.api.listen).await?;
+
+        let (link_events, events) = mpsc::channel(LINK_QUEUE);
+        let (commands, link_commands) = mpsc::channel(LINK_QUEUE);
+        let settings = Settings {
+            data_dir: gateway.data_dir.clone(),
+            incarnation: clock::incarnation().map_err(StartError::Random)?,
+            limits: Limits::default(),
+            settle: grace / 2,
+            now: clock::now,
+        };
+        let (service, handle, reader) = DeviceTwin::open(settings, events, commands).await?;
+        let stop = twin.token();
+        twin.spawn("DeviceTwin", service.run(stop));
+        let definitions = config.devices.iter().map(|(id, device)| (id.clone(), device.definition.clone()));
+        handle.declare(definitions.collect()).await.map_err(|_| StartError::Ended)?;
+
+        let link_status = match &gateway.cloud {
+            Some(cloud) => {
+                let url: CloudUrl = cloud.url.to_string().parse()?;
+                let token = cloud.token.as_ref().map(|token| token.expose().trim().parse()).transpose()?;
+                let state_dir = gateway.data_dir.join("link");
+                let settings = edgehub::Settings::new(url, node.clone(), state_dir, token);
+                let (hub, status) = EdgeHub::new(settings, link_events, link_commands);
+                let stop = link.token();
+                link.spawn("EdgeHub", hub.run(stop));
+                Some(status)
+            }
+            None => None,
+        };
+
+        let access = Arc::new(Access::new(std::iter::empty()));
+        let counters = Arc::new(Counters::default());
+        let mut health = Health { external: None };
+        let (mqtt_address, login) = match &gateway.mqtt {
+            Mqtt::Embedded { listen } => {
+                let settings = BrokerSettings { listen: *listen, ..BrokerSettings::default() };
+                let embedded = Embedded::start(settings, Arc::clone(&access)).await?;
+                let outlet = Box::new(embedded.broker.publisher());
+                let bus = EventBus::new(
+                    node.clone(),
+                    handle.clone(),
+                    reader.clone(),
+                    outlet,
+                    Arc::clone(&counters),
+                );
+                let bus = bus.await?;
+                let (broker, feed) = embedded.feed(bus.clone(), mqtt.token());
+                let url = format!("mqtt://{}", broker.local_addr());
+                let stop = mqtt.token();
+                mqtt.spawn_plain("EventBus", bus.run(stop));
+                mqtt.spawn_plain("EventBus feed", feed);
+                let stop = mqtt.token();
+                mqtt.spawn("MQTT broker", broker.run(stop));
+                (url.clone(), Login::Embedded { url, access })
+            }
+            Mqtt::External(broker) => {
+                let settings = mappers::external(broker, &format!("twinspan-{node}"))?;
+                let external = External::new(settings)?;
+                health.external = Some(external.handle());
+                let outlet = external.outlet();
+                let bus = EventBus::new(
+                    node.clone(),
+                    handle.clone(),
+                    reader.clone(),
+                    outlet,
+                    Arc::clone(&counters),
+                );
+                let bus = bus.await?;
+                let stop = mqtt.token();
+                mqtt.spawn_plain("EventBus", bus.clone().run(stop));
+                let stop = mqtt.token();
+                mqtt.spawn("MQTT link", external.run(bus, stop));
+                (broker.url.to_string(), Login::External(broker.clone(), node.clone()))
+            }
+        };
+
+        let addresses = Addresses { api: api.addr(), mqtt: mqtt_address };
+        let stop = mqtt.token();
+        let probe: Arc<dyn Probe> = Arc::new(health);
+        mqtt.spawn("REST", api.run(node.clone(), handle, reader, probe, stop));
+
+        for protocol in mappers::used(&config) {
+            let devices = mappers::devices(&config, protocol);
+            let settings = login.settings(protocol, &devices)?;
+            let stop = mappers.token();
+            let make = move || mappers::run(protocol, devices.clone(), settings.clone(), stop.clone());
+            let stop = mappers.token();
+            mappers.spawn("mapper", keep_running(protocol, Policy::default(), stop, make));
+        }
+        Ok(Self { node, addresses, grace, link: link_status, stages: vec![mappers, mqtt, twin, link] })
+    }
+
+    /// The node's name.
+    #[must_use]
+    pub fn node(&self) -> &NodeName {
+        &self.node
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Whether the link to the cloud is up; none when there is no cloud in the configuration.
+    #[must_use]
+    pub fn is_linked(&self) -> Option<bool> {
+        self.link.as_ref().map(|status| status.borrow().state == LinkState::Connected)
+    }
+
+    /// Runs until `stop`, then stops stage by stage: mappers; MQTT and REST; DeviceTwin, which commits what it has and
+    /// lets the cloud acknowledge it; the link.
+    ///
+    /// # Errors
+    /// [`Error`] when a part ends by itself; the others are stopped in the same order.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
+        let outcome = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            (part, reason) = stages::first_to_end(&mut self.stages) => Err(Error { part, reason }),
+        };
+        let deadline = tokio::time::Instant::now() + self.grace;
+        for stage in self.stages {
+            for still in stage.stop(deadline).await {
+                let grace_ms = u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX);
+                warn!(part = still, grace_ms, "still running when the grace ended");
+            }
+        }
+        outcome
+    }
+}
+
+/// How the gateway's own mappers reach its broker.
+enum Login {
+    Embedded { url: String, access: Arc<Access> },
+    External(config::ExternalBroker, NodeName),
+}
+
+impl Login {
+    fn settings(
+        &self,
+        protocol: &str,
+        devices: &[Arc<config::DeviceConfig>],
+    ) -> Result<LinkSettings, StartError> {
+        match self {
+            Self::Embedded { url, access } => {
+                let login = access.admit_mapper(protocol, devices.iter().map(|d| d.id.clone()));
+                let mut settings = LinkSettings::new(url, &format!("mapper-{protocol}"));
+                settings.username = Some(login.username);
+                settings.password = Some(login.password);
+                Ok(settings)
+            }
+            Self::External(broker, node) => mappers::external(broker, &format!("twinspan-{node}-{protocol}")),
+        }
+    }
+}

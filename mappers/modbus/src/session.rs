@@ -1,0 +1,273 @@
+//! A device that is connected: reads in the planned requests, writes, and never takes a wrong answer for a value.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mapper_sdk::{Fault, Sample, Session};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tokio_modbus::{ExceptionCode, Request, Response};
+use twin_core::Value;
+
+use crate::bus::{Bus, Terms, exception_fault};
+use crate::link::Link;
+use crate::plan::{self, Lessons, Limits, Splitter};
+use crate::point::{Area, Layout, Point};
+
+/// After this long the device may have been changed: what it refused is tried again.
+const FORGET_AFTER: Duration = Duration::from_secs(600);
+/// Sets of points that are read together, of which the plan is kept.
+const MOST_PLANS: usize = 16;
+
+/// A connected Modbus device.
+#[derive(Debug)]
+pub struct ModbusSession {
+    bus: Arc<Mutex<Bus>>,
+    terms: Terms,
+    limits: Limits,
+    plans: Vec<Planned>,
+    lessons: Lessons,
+    learnt_at: Instant,
+    no_mask_write: bool,
+}
+
+/// The plan for one set of points.
+#[derive(Debug)]
+struct Planned {
+    points: Vec<Point>,
+    /// In the order of `points`; what cannot be resolved is refused.
+    layouts: Vec<Result<Layout, Fault>>,
+    requests: Vec<plan::Request>,
+    refused: Vec<usize>,
+}
+
+/// What came for the points of one request.
+type Samples = Vec<Option<Result<Value, Fault>>>;
+
+impl ModbusSession {
+    pub(crate) fn new(bus: Arc<Mutex<Bus>>, link: &Link) -> Self {
+        Self {
+            bus,
+            terms: terms(link),
+            limits: link.limits(),
+            plans: Vec::new(),
+            lessons: Lessons::default(),
+            learnt_at: Instant::now(),
+            no_mask_write: false,
+        }
+    }
+
+    /// The place of the plan for `points`, made if there is none.
+    fn planned(&mut self, points: &[Point]) -> usize {
+        if self.lessons != Lessons::default() && self.learnt_at.elapsed() > FORGET_AFTER {
+            self.lessons = Lessons::default();
+            self.plans.clear();
+        }
+        if let Some(found) = self.plans.iter().position(|planned| planned.points == points) {
+            return found;
+        }
+        if self.plans.len() >= MOST_PLANS {
+            self.plans.remove(0);
+        }
+        self.plans.push(Planned::new(points, self.limits, &self.lessons));
+        self.plans.len() - 1
+    }
+
+    async fn write_register(&mut self, bus: &mut Bus, layout: &Layout, value: &Value) -> Result<(), Fault> {
+        let registers = layout.codec.encode(value)?;
+        let start = layout.start;
+        if let Some(mask) = layout.codec.bit_mask() {
+            return self.write_bit(bus, start, mask, registers.first().is_some_and(|r| *r != 0)).await;
+        }
+        match registers.as_slice() {
+            [one] => {
+                let answer = bus.call(self.terms, Request::WriteSingleRegister(start, *one)).await?;
+                written(answer, &Response::WriteSingleRegister(start, *one))
+            }
+            many => {
+                let count = u16::try_from(many.len()).unwrap_or(u16::MAX);
+                let request = Request::WriteMultipleRegisters(start, many.to_vec().into());
+                written(bus.call(self.terms, request).await?, &Response::WriteMultipleRegisters(start, count))
+            }
+        }
+    }
+
+    /// Writes one bit and leaves its neighbours alone: by a mask write where the device has it, else by reading,
+    /// changing and writing the register, which is sound as long as nobody else writes it in between.
+    async fn write_bit(&mut self, bus: &mut Bus, start: u16, mask: u16, on: bool) -> Result<(), Fault> {
+        let (and, or) = (!mask, if on { mask } else { 0 });
+        if !self.no_mask_write {
+            let answer = bus.call(self.terms, Request::MaskWriteRegister(start, and, or)).await?;
+            if answer != Err(ExceptionCode::IllegalFunction) {
+                return written(answer, &Response::MaskWriteRegister(start, and, or));
+            }
+            self.no_mask_write = true;
+        }
+        let now = match bus.read(self.terms, Request::ReadHoldingRegisters(start, 1)).await? {
+            Ok(Response::ReadHoldingRegisters(words)) if words.len() == 1 => words[0],
+            Ok(_) => return Err(wrong_answer(bus)),
+            Err(code) => return Err(exception_fault(code)),
+        };
+        let new = now & and | or;
+        let answer = bus.call(self.terms, Request::WriteSingleRegister(start, new)).await?;
+        written(answer, &Response::WriteSingleRegister(start, new))
+    }
+}
+
+impl Session for ModbusSession {
+    type Point = Point;
+
+    async fn read<'p>(&mut self, points: &'p [Point]) -> Result<Vec<Sample<'p, Point>>, Fault> {
+        let number = self.planned(points);
+        let planned = &self.plans[number];
+        let mut samples: Samples = planned.prefilled();
+        let before = self.lessons.clone();
+        let mut splitter = Splitter::new(planned.requests.clone());
+        let bus = Arc::clone(&self.bus);
+        let mut bus = bus.lock().await;
+        while let Some(request) = splitter.poll_request() {
+            match bus.read(self.terms, asking_for(request)).await? {
+                Ok(response) => {
+                    if !self.plans[number].take(request, &response, &mut samples) {
+                        return Err(wrong_answer(&mut bus));
+                    }
+                    splitter.handle_answered(&mut self.lessons);
+                }
+                Err(code @ (ExceptionCode::IllegalDataAddress | ExceptionCode::IllegalDataValue)) => {
+                    for point in splitter.handle_refused(&mut self.lessons) {
+                        samples[point] = Some(Err(exception_fault(code)));
+                    }
+                }
+                Err(code @ (ExceptionCode::GatewayPathUnavailable | ExceptionCode::GatewayTargetDevice)) => {
+                    return Err(exception_fault(code));
+                }
+                Err(code) => {
+                    for (_, point) in &request.members {
+                        samples[*point] = Some(Err(exception_fault(code)));
+                    }
+                    splitter.handle_answered(&mut self.lessons);
+                }
+            }
+        }
+        if self.lessons != before {
+            self.learnt_at = Instant::now();
+            self.plans.clear();
+        }
+        let unread = || Err(Fault::Protocol("the point was not planned".into()));
+        Ok(points
+            .iter()
+            .zip(samples)
+            .map(|(point, value)| Sample::new(point, value.unwrap_or_else(unread)))
+            .collect())
+    }
+
+    async fn write(&mut self, point: &Point, value: &Value) -> Result<(), Fault> {
+        let layout = point.layout().map_err(|fault| Fault::Unsuitable(fault.message))?;
+        let bus = Arc::clone(&self.bus);
+        let mut bus = bus.lock().await;
+        match layout.area {
+            Area::Coil => {
+                let bit = layout.codec.encode_bit(value)?;
+                let answer = bus.call(self.terms, Request::WriteSingleCoil(layout.start, bit)).await?;
+                written(answer, &Response::WriteSingleCoil(layout.start, bit))
+            }
+            Area::Holding => self.write_register(&mut bus, &layout, value).await,
+            Area::Discrete | Area::Input => Err(Fault::Refused(format!("a {} can only be read", layout.area))),
+        }
+    }
+
+    async fn close(self) {
+        // The last session of a bus takes the connection with it.
+        if Arc::strong_count(&self.bus) == 1 {
+            self.bus.lock().await.disconnect();
+        }
+    }
+}
+
+impl Planned {
+    fn new(points: &[Point], limits: Limits, lessons: &Lessons) -> Self {
+        let layout = |point: &Point| point.layout().map_err(|fault| Fault::Refused(fault.message));
+        let layouts: Vec<Result<Layout, Fault>> = points.iter().map(layout).collect();
+        let known = |(number, layout): (usize, &Result<Layout, Fault>)| {
+            Some((plan::Span::of(layout.as_ref().ok()?), number))
+        };
+        let (refused, open): (Vec<_>, Vec<_>) = layouts
+            .iter()
+            .enumerate()
+            .filter_map(known)
+            .partition(|(span, _)| lessons.refused.contains(span));
+        let requests = plan::requests(open, limits, &lessons.cuts);
+        let refused = refused.into_iter().map(|(_, number)| number).collect();
+        Self { points: points.to_vec(), layouts, requests, refused }
+    }
+
+    /// The samples that are known without asking.
+    fn prefilled(&self) -> Samples {
+        let mut samples: Samples =
+            self.layouts.iter().map(|layout| layout.as_ref().err().cloned().map(Err)).collect();
+        for point in &self.refused {
+            samples[*point] = Some(Err(exception_fault(ExceptionCode::IllegalDataAddress)));
+        }
+        samples
+    }
+
+    /// Decodes the points of a request; false when the answer does not have the length that was asked for.
+    fn take(&self, request: &plan::Request, response: &Response, samples: &mut Samples) -> bool {
+        let len = request.span.len() as usize;
+        match response {
+            Response::ReadCoils(bits) | Response::ReadDiscreteInputs(bits) => {
+                // The protocol fills the last byte up.
+                if bits.len() != len.next_multiple_of(8) && bits.len() != len {
+                    return false;
+                }
+                for (span, point) in &request.members {
+                    let bit = bits[(span.start - request.span.start) as usize];
+                    samples[*point] = Some(self.layouts[*point].clone().map(|l| l.codec.decode_bit(bit)));
+                }
+            }
+            Response::ReadHoldingRegisters(words) | Response::ReadInputRegisters(words) => {
+                if words.len() != len {
+                    return false;
+                }
+                for (span, point) in &request.members {
+                    let from = (span.start - request.span.start) as usize;
+                    let words = &words[from..from + span.len() as usize];
+                    if let Ok(layout) = &self.layouts[*point] {
+                        samples[*point] = Some(layout.codec.decode(words));
+                    }
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+pub(crate) fn terms(link: &Link) -> Terms {
+    Terms { unit: link.unit(), timeout: link.timeout(), pause: link.pause() }
+}
+
+fn asking_for(request: &plan::Request) -> Request<'static> {
+    let start = u16::try_from(request.span.start).unwrap_or(u16::MAX);
+    let count = u16::try_from(request.span.len()).unwrap_or(u16::MAX);
+    match request.span.area {
+        Area::Coil => Request::ReadCoils(start, count),
+        Area::Discrete => Request::ReadDiscreteInputs(start, count),
+        Area::Input => Request::ReadInputRegisters(start, count),
+        Area::Holding => Request::ReadHoldingRegisters(start, count),
+    }
+}
+
+fn wrong_answer(bus: &mut Bus) -> Fault {
+    bus.disconnect();
+    Fault::Protocol("not what was asked for".into())
+}
+
+/// A write is done when the device echoes it.
+fn written(answer: Result<Response, ExceptionCode>, echo: &Response) -> Result<(), Fault> {
+    match answer {
+        Ok(response) if response == *echo => Ok(()),
+        Ok(_) => Err(Fault::Protocol("the device echoed another write".into())),
+        Err(code) => Err(exception_fault(code)),
+    }
+}

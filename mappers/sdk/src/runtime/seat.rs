@@ -1,0 +1,169 @@
+//! A device's seat in a lane: its session, and what was last reported of each of its properties.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use twin_core::{DeviceState, Quality, Timestamp, Value};
+
+use crate::coerce;
+use crate::driver::{Driver, Session as _};
+use crate::fault::Fault;
+use crate::report::{Observation, Reporter};
+use crate::runtime::clock::wall;
+use crate::runtime::device::Device;
+use crate::runtime::lane::{Said, within};
+use crate::runtime::marks::Marks;
+
+pub(crate) struct Seat<D: Driver> {
+    pub(crate) device: Arc<Device<D>>,
+    pub(crate) session: Option<D::Session>,
+    /// Why the device does not answer, and when it is asked again.
+    pub(crate) down: Option<(String, Timestamp)>,
+    state: Option<DeviceState>,
+    reporters: Vec<Reporter>,
+    /// Properties whose reports may have to wait.
+    throttled: Vec<usize>,
+    /// What is read together, by the polls that are due.
+    sets: BTreeMap<Vec<usize>, ReadSet<D>>,
+    /// Everything that is read.
+    all: ReadSet<D>,
+}
+
+struct ReadSet<D: Driver> {
+    properties: Vec<usize>,
+    points: Vec<D::Point>,
+}
+
+impl<D: Driver> ReadSet<D> {
+    fn new(device: &Device<D>, polls: impl Iterator<Item = usize>) -> Self {
+        let properties: Vec<usize> =
+            polls.filter_map(|poll| device.polls.get(poll)).flat_map(|(_, p)| p.iter().copied()).collect();
+        let points = properties.iter().map(|property| device.properties[*property].point.clone()).collect();
+        Self { properties, points }
+    }
+}
+
+impl<D: Driver> Seat<D> {
+    pub(crate) fn new(device: Arc<Device<D>>) -> Self {
+        let throttled = device.properties.iter().enumerate();
+        Self {
+            session: None,
+            down: None,
+            state: None,
+            reporters: device.properties.iter().map(|p| Reporter::new(p.config.report)).collect(),
+            throttled: throttled.filter(|(_, p)| !p.config.report.min_interval.is_zero()).map(|(n, _)| n).collect(),
+            sets: BTreeMap::new(),
+            all: ReadSet::new(&device, 0..device.polls.len()),
+            device,
+        }
+    }
+
+    /// The points to be told of, where the protocol can.
+    pub(crate) fn watched(&self) -> Vec<D::Point> {
+        self.all.points.clone()
+    }
+
+    /// Reads the points of the polls that are due.
+    pub(crate) async fn read(&mut self, polls: &[usize]) -> Result<Vec<Said>, Fault> {
+        if !self.sets.contains_key(polls) {
+            self.sets.insert(polls.to_vec(), ReadSet::new(&self.device, polls.iter().copied()));
+        }
+        let (Some(session), Some(set)) = (&mut self.session, self.sets.get(polls)) else {
+            return Err(Fault::Link("no session".into()));
+        };
+        let samples = session.read(&set.points).await?;
+        if samples.len() != set.points.len() {
+            return Err(Fault::Protocol(format!("{} samples for {} points", samples.len(), set.points.len())));
+        }
+        let said = |(sample, property): (crate::driver::Sample<'_, D::Point>, &usize)| {
+            (*property, sample.value, sample.source_time)
+        };
+        Ok(samples.into_iter().zip(&set.properties).map(said).collect())
+    }
+
+    pub(crate) async fn read_one(&mut self, property: usize) -> Result<Said, Fault> {
+        let point = std::slice::from_ref(&self.device.properties[property].point);
+        let session = self.session.as_mut().ok_or_else(|| Fault::Link("no session".into()))?;
+        let sample = session.read(point).await?.pop();
+        let sample = sample.ok_or_else(|| Fault::Protocol("no sample for one point".into()))?;
+        Ok((property, sample.value, sample.source_time))
+    }
+
+    pub(crate) async fn write(&mut self, property: usize, value: &Value) -> Result<(), Fault> {
+        let session = self.session.as_mut().ok_or_else(|| Fault::Link("no session".into()))?;
+        within(session.write(&self.device.properties[property].point, value)).await
+    }
+
+    /// What the device tells by itself, for every property that lives there.
+    pub(crate) async fn changed(&mut self) -> Result<Vec<Said>, Fault> {
+        let Some(session) = &mut self.session else { return std::future::pending().await };
+        let sample = session.changed().await?;
+        let lives_there = |property: &&usize| self.device.properties[**property].point == *sample.point;
+        let there = self.all.properties.iter().filter(lives_there);
+        Ok(there.map(|property| (*property, sample.value.clone(), sample.source_time)).collect())
+    }
+
+    /// Puts into the outbox what is worth reporting; all of it when `forced`.
+    pub(crate) fn observe(&mut self, said: Vec<Said>, now: Timestamp, forced: bool) {
+        let at = wall();
+        let mut outbox = self.device.outbox();
+        for (property, value, source_time) in said {
+            let config = &self.device.properties[property];
+            let fault = value.as_ref().err().cloned();
+            let checked =
+                value.map_err(|fault| fault.why()).and_then(|v| coerce::checked(v, &config.config.definition));
+            let observation = match checked {
+                Ok(value) => Observation { source_time, ..Observation::good(value, at) },
+                Err(why) => Observation::bad(Quality::Bad(why)),
+            };
+            let reporter = &mut self.reporters[property];
+            let report = if forced {
+                Some(reporter.handle_forced(observation, now))
+            } else {
+                reporter.handle_observation(observation, now)
+            };
+            let Some(report) = report else { continue };
+            if !report.quality.is_good() {
+                let reason = fault.map(|fault| fault.to_string()).unwrap_or_default();
+                tracing::warn!(device = %self.device.id, property = %config.name, quality = %report.quality, reason, "no good value");
+            }
+            outbox.set_observation(property, report);
+        }
+    }
+
+    /// The same of everything that is read.
+    pub(crate) fn observe_all(&mut self, observation: &Observation, now: Timestamp) {
+        let mut outbox = self.device.outbox();
+        for property in &self.all.properties {
+            if let Some(report) = self.reporters[*property].handle_observation(observation.clone(), now) {
+                outbox.set_observation(*property, report);
+            }
+        }
+    }
+
+    /// Reports what had to wait for its minimum interval. Gives when there is more.
+    pub(crate) fn flush_held(&mut self, now: Timestamp, news: &Marks) -> Option<Timestamp> {
+        let mut next: Option<Timestamp> = None;
+        for property in &self.throttled {
+            let reporter = &mut self.reporters[*property];
+            if let Some(report) = reporter.poll_held(now) {
+                self.device.outbox().set_observation(*property, report);
+                news.mark(self.device.number);
+            }
+            if let Some(at) = reporter.poll_timeout() {
+                next = Some(next.map_or(at, |other| other.min(at)));
+            }
+        }
+        next
+    }
+
+    /// True when it was another before.
+    pub(crate) fn set_state(&mut self, state: DeviceState) -> bool {
+        if self.state == Some(state) {
+            return false;
+        }
+        self.state = Some(state);
+        self.device.outbox().set_state(state);
+        true
+    }
+}
