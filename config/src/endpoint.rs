@@ -1,7 +1,7 @@
 //! Addresses of brokers and clouds.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// An address that was taken apart: scheme, host, port and path, never a user or a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,10 +98,11 @@ impl Endpoint {
             None => return Err(wrong("it does not begin with a scheme and `://`")),
         };
         let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
-        let host = authority.host().trim_matches(['[', ']']);
-        if host.is_empty() {
-            return Err(wrong("it names no host"));
-        }
+        let host = match authority.host().strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(six) if six.parse::<Ipv6Addr>().is_ok() => six,
+            None if is_host(authority.host()) => authority.host(),
+            Some(_) | None => return Err(wrong("the host is neither a name nor an IP address")),
+        };
         let port = match authority.as_str().strip_prefix(authority.host()).unwrap_or("") {
             "" => default_port,
             rest => match rest.trim_start_matches(':').parse() {
@@ -119,6 +120,11 @@ impl Endpoint {
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
+}
+
+/// Whether `text` is a host name or an IPv4 address, as far as its characters say it.
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
 }
 
 impl fmt::Display for Endpoint {
@@ -144,9 +150,18 @@ mod tests {
         let six = Endpoint::parse("mqtt://[::1]:1884", &BROKER).unwrap();
         assert!(six.is_loopback());
         assert_eq!(six.to_string(), "mqtt://[::1]:1884");
-        for wrong in
-            ["", "cloud.example", "https://c", "wss://", "wss://h:0", "wss://h:70000", "wss://u:p@h", "wss:h"]
-        {
+        for wrong in [
+            "",
+            "cloud.example",
+            "https://c",
+            "wss://",
+            "wss://h:0",
+            "wss://h:70000",
+            "wss://u:p@h",
+            "wss:h",
+            "ws://a[-]",
+            "ws://[a]",
+        ] {
             assert!(Endpoint::parse(wrong, &CLOUD).is_err(), "{wrong} was taken");
         }
     }

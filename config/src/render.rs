@@ -107,6 +107,7 @@ pub(crate) fn faults(all: &Faults, colour: bool) -> String {
     }
     let mut names = all.faults.iter().map(|fault| fault.place.source.as_str()).collect::<Vec<_>>();
     names.dedup();
+    names.retain(|name| !name.is_empty());
     let count = all.faults.len() + all.left_out;
     let _ = write!(text, "{count} fault{}", if count == 1 { "" } else { "s" });
     let _ = match names.as_slice() {

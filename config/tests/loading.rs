@@ -259,3 +259,20 @@ fn faults_in_one_very_long_line_are_counted_and_shown_cut() {
     assert_eq!(faults.faults.len() + faults.left_out, 200_000);
     assert!(faults.to_string().len() < 1_000_000);
 }
+
+#[test]
+fn no_file_at_all_is_a_fault_and_not_a_panic() {
+    let faults = read(&[]).unwrap_err();
+    assert_eq!(faults.faults[0].message, "there is no `gateway`");
+    assert!(faults.to_string().ends_with("1 fault"));
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_do_not_move_the_place() {
+    let faults =
+        read(&[("plant.yaml", "\u{feff}gateway:\r\n  node: a\r\n  é: 1\r\n  nod: b\r\n")]).unwrap_err();
+    let shown = faults.to_string();
+    assert_eq!(faults.faults.iter().map(|f| f.place.line).collect::<Vec<_>>(), [3, 4], "{shown}");
+    assert!(shown.contains("3 |   é: 1\n  |   ^\n"), "{shown}");
+    assert!(shown.contains("4 |   nod: b\n  |   ^^^\n"), "{shown}");
+}

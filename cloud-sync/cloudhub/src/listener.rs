@@ -100,7 +100,6 @@ async fn http(
 ) -> Result<(), String> {
     let service = TowerToHyperService::new(router.layer(Extension(peer)));
     http1::Builder::new()
-        .keep_alive(false)
         .timer(TokioTimer::new())
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)

@@ -108,10 +108,9 @@ async fn a_wrong_password_is_refused_and_a_right_one_is_not() {
         assert!(!publish(&broker, &with("wrong")).await.0.success());
         assert!(publish(&broker, &with("secret")).await.0.success());
     }
-    let published = tap.published.lock().unwrap();
+    let published = std::mem::take(&mut *tap.published.lock().unwrap());
     assert_eq!(published.len(), 2);
     assert!(published.iter().all(|p| p.0 == Principal::User("alice".into())));
-    drop(published);
     broker.close().await;
 }
 

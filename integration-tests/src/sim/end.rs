@@ -51,8 +51,8 @@ pub(super) struct Process {
     pub(super) peer: Option<Incarnation>,
     /// Every cursor that was durable while it ran.
     pub(super) was_at: HashSet<Cursor>,
-    /// The entries of each batch of a reset that came, by its cursor.
-    pub(super) staged: HashMap<Cursor, Vec<(Key, Revision)>>,
+    /// The entries of each batch of a reset that came, by its cursor; another copy may have others.
+    pub(super) staged: HashMap<Cursor, Vec<Vec<(Key, Revision)>>>,
     pub(super) last_written: Revision,
     /// Writes that no commit has taken yet.
     pub(super) waiting: usize,

@@ -5,6 +5,7 @@
 
 mod calm;
 mod change;
+mod check;
 mod end;
 mod link;
 pub mod offline;

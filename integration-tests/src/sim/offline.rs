@@ -8,8 +8,8 @@ use twin_core::replica::{Effect, Limits, Message, Replica};
 use twin_core::{Incarnation, Key, Side, Timestamp};
 
 use super::change::Plant;
+use super::check::entries_held;
 use super::other;
-use super::shell::entries_held;
 use super::table::Table;
 
 /// How long, and how much flaps.

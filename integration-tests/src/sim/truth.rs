@@ -16,16 +16,15 @@ pub(super) struct Truth {
     versions: BTreeMap<Key, Vec<(Revision, Option<i64>)>>,
 }
 
-/// The cursor without the mark of one on the way, if it is of this start of its author.
-fn off_the_way(cursor: Cursor, running: Incarnation) -> Option<Cursor> {
+/// The incarnation without the mark of cursors on the way.
+fn plain(incarnation: Incarnation) -> Incarnation {
     const MARK: u64 = 1 << 62;
-    (cursor.incarnation.get() ^ running.get() == MARK).then_some(Cursor { incarnation: running, ..cursor })
+    Incarnation::new(incarnation.get() & !MARK)
 }
 
 /// Whether who is at `here` has all up to `there`.
 pub(super) fn covers(here: Cursor, there: Cursor) -> bool {
-    let same = here.incarnation == there.incarnation || off_the_way(here, there.incarnation).is_some();
-    same && here.revision >= there.revision
+    plain(here.incarnation) == plain(there.incarnation) && here.revision >= there.revision
 }
 
 /// All that an author ever stored, on whatever history.
@@ -50,7 +49,7 @@ impl Truth {
     }
 
     pub(super) fn take_end(&mut self, cursor: Cursor) {
-        let end = self.ends.entry(cursor.incarnation).or_insert(Revision::ZERO);
+        let end = self.ends.entry(plain(cursor.incarnation)).or_insert(Revision::ZERO);
         *end = (*end).max(cursor.revision);
     }
 
@@ -63,8 +62,11 @@ impl Truth {
     /// Whether the author was at this cursor on the history that leads to now. A cursor on the way means something
     /// only to the start that gave it.
     pub(super) fn leads_through(&self, cursor: Cursor, running: Option<Incarnation>) -> bool {
-        let cursor = running.and_then(|running| off_the_way(cursor, running)).unwrap_or(cursor);
-        self.ends.get(&cursor.incarnation).is_some_and(|end| cursor.revision <= *end)
+        let start = plain(cursor.incarnation);
+        if cursor.is_on_the_way() && running.map(plain) != Some(start) {
+            return false;
+        }
+        self.ends.get(&start).is_some_and(|end| cursor.revision <= *end)
     }
 
     /// The revision of the newest version of a document.

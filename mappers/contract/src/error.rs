@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use twin_core::{DeviceId, InvalidId, PropertyName, Timestamp, TypeMismatch};
 
 use crate::limits::{MAX_BODY_BYTES, MAX_EVENT_ID_BYTES, MAX_PROPERTIES, MAX_REASON_CHARS, MAX_VALUE_BYTES};
+use crate::topic::InvalidTopic;
 use crate::wire;
 
 /// What is wrong with a message. `code` and `word` are stable; the text is for people.
@@ -33,6 +34,9 @@ pub enum ContractError {
         /// How long it is.
         bytes: usize,
     },
+    /// The topic is none of the contract's.
+    #[error(transparent)]
+    BadTopic(#[from] InvalidTopic),
     /// `twin` is not there.
     #[error(
         "the field `twin` is missing: write {{\"twin\": {{\"PROPERTY\": {{\"actual\": {{\"value\": \"21\"}}}}}}}}"
@@ -145,6 +149,7 @@ impl ContractError {
             Self::NotJson { .. }
             | Self::WrongShape { .. }
             | Self::EventIdTooLong { .. }
+            | Self::BadTopic(_)
             | Self::TwinMissing
             | Self::BadPropertyName(_)
             | Self::BadQuality { .. }
@@ -169,6 +174,7 @@ impl ContractError {
             Self::WrongShape { .. } => "wrong_shape",
             Self::TooLarge { .. } => "too_large",
             Self::EventIdTooLong { .. } => "event_id_too_long",
+            Self::BadTopic(_) => "bad_topic",
             Self::TwinMissing => "twin_missing",
             Self::TooManyProperties { .. } => "too_many_properties",
             Self::BadPropertyName(_) => "bad_property_name",
@@ -199,6 +205,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Refuses a message that was not parsed, because its topic or its sender is at fault; its event id is looked for.
+    #[must_use]
+    pub fn unread(body: &[u8], error: ContractError) -> Self {
+        wire::refuse(body, error)
+    }
+
     /// The answer that says so.
     #[must_use]
     pub fn answer(&self, now: Timestamp) -> ErrorAnswer {
@@ -257,6 +269,14 @@ impl ErrorAnswer {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_message_on_a_bad_topic_is_answered_with_its_event_id() {
+        let error = "$hw/events/device/PUMP/twin/update".parse::<crate::topic::Topic>().unwrap_err();
+        let refusal = Refusal::unread(br#"{"event_id":"7","twin":{}}"#, error.into());
+        let answer = refusal.answer(Timestamp::from_millis(1));
+        assert_eq!((answer.event_id.as_str(), answer.code, answer.error.as_str()), ("7", 400, "bad_topic"));
+    }
 
     proptest! {
         #[test]

@@ -61,14 +61,9 @@ impl WireValue {
         }
     }
 
-    /// Puts together what stands in `value` and `typed`; none when neither says anything. The text of a float is exact,
-    /// its JSON may have lost the last bit on the way, so the text is what counts.
+    /// Puts together what stands in `value` and `typed`; none when neither says anything.
     pub(crate) fn from_parts(value: Option<Json>, typed: Option<Json>) -> Option<Self> {
         match (value, typed) {
-            (Some(Json::String(text)), Some(Json::Number(number))) if number.is_f64() => {
-                let exact = text.parse().ok().and_then(serde_json::Number::from_f64);
-                Some(Self::Typed(Json::Number(exact.unwrap_or(number))))
-            }
             (_, Some(typed)) if !typed.is_null() => Some(Self::Typed(typed)),
             (Some(Json::String(text)), _) => Some(Self::Text(text)),
             (Some(json), _) if !json.is_null() => Some(Self::Typed(json)),

@@ -21,7 +21,7 @@ fn mosquitto() -> Option<PathBuf> {
     };
     let found = names.iter().find(|name| runs(name));
     if found.is_none() && std::env::var_os("TWINSPAN_SKIP_PEERS").is_some_and(|v| v == "1") {
-        println!("skipped: mosquitto is not installed");
+        eprintln!("skipped: mosquitto is not installed");
         return None;
     }
     Some(PathBuf::from(

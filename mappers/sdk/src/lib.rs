@@ -3,6 +3,7 @@
 
 mod breaker;
 mod coerce;
+pub mod conformance;
 pub mod driver;
 pub mod fault;
 pub mod report;

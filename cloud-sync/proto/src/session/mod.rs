@@ -156,13 +156,15 @@ impl Session {
         let out_of_place = |when| Err(ProtocolError::OutOfPlace { kind, when });
         match (frame, &self.state, self.role) {
             (Frame::Close(Close { code, reason }), _, _) => {
+                let reason = short(&reason);
                 self.end(Event::Closed(Closed { by: By::Peer, code, reason }));
                 Ok(())
             }
             (Frame::Open(open), State::Handshake, Role::Cloud) => self.take_open(open),
             (Frame::Opened(opened), State::Handshake, Role::Edge) => self.take_opened(opened, now),
             (Frame::Refused(refused), State::Handshake, Role::Edge) => {
-                self.end(Event::Refused(refused));
+                let reason = short(&refused.reason);
+                self.end(Event::Refused(Refused { reason, ..refused }));
                 Ok(())
             }
             (Frame::Stream(frame), State::Established, _) => self.take_message(frame),
@@ -277,7 +279,7 @@ impl Session {
         if self.state == State::Over {
             return;
         }
-        let reason: String = reason.chars().take(400).collect();
+        let reason = short(&reason);
         self.outbox.drop_streams();
         self.outbox.push_own(&Frame::Close(Close { code: code.clone(), reason: reason.clone() }));
         self.end(Event::Closed(Closed { by: By::Us, code, reason }));
@@ -347,4 +349,9 @@ impl Session {
     pub fn unknown_frames(&self) -> u64 {
         self.unknown_frames
     }
+}
+
+/// A reason as it is sent, logged and shown: at most 400 characters.
+fn short(reason: &str) -> String {
+    reason.chars().take(400).collect()
 }

@@ -26,16 +26,19 @@ pub(crate) fn peers_are_there() -> bool {
             .is_ok()
     });
     if !there && std::env::var_os("TWINSPAN_SKIP_PEERS").is_some_and(|v| v == "1") {
-        println!("skipped: mosquitto_pub and mosquitto_sub are not installed");
+        eprintln!("skipped: mosquitto_pub and mosquitto_sub are not installed");
         return false;
     }
     assert!(there, "this test needs mosquitto's clients: apt-get install mosquitto-clients mosquitto");
     true
 }
 
+/// Who, where, what and how surely.
+pub(crate) type Heard = (Principal, String, Vec<u8>, Qos);
+
 #[derive(Default)]
 pub(crate) struct Recorder {
-    pub(crate) published: Mutex<Vec<(Principal, String, Vec<u8>, Qos)>>,
+    pub(crate) published: Mutex<Vec<Heard>>,
     pub(crate) refused: Mutex<Vec<(Principal, String)>>,
     pub(crate) arrived: Notify,
     /// When there is one, a message is stored only once a permit is there.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::message::{Base, Batch, FetchToken, Forget, Stored};
+use super::way::plain;
 use crate::document::Entry;
 use crate::revision::{Cursor, Incarnation, Revision};
 use crate::time::Timestamp;
@@ -27,21 +28,6 @@ impl Default for Limits {
 
 /// After every change there can be; a store keeps revisions in 63 bits.
 const NEWEST: Revision = Revision::new(u64::MAX >> 1);
-
-/// The incarnation of cursors on the way: those of batches behind which there was more to read.
-///
-/// A document that had changed again when such a batch was read is not in it, but in a later one. Were the author then
-/// restored to a backup between the two, it would find the cursor good and never send the state of between. So these
-/// cursors bear a mark that only the author's running process takes for its own, and that no store ever records.
-fn on_the_way(incarnation: Incarnation) -> Incarnation {
-    const MARK: u64 = 1 << 62;
-    Incarnation::new(incarnation.get() ^ MARK)
-}
-
-/// Whether both were drawn at the same start of an author, be it on the way or not.
-pub(super) fn same_author_start(a: Incarnation, b: Incarnation) -> bool {
-    a == b || a == on_the_way(b)
-}
 
 /// How far a reset of the peer has got. Until its last batch is acknowledged the peer still has its old cursor, so
 /// whatever goes wrong before, the reset begins again from nothing.
@@ -95,8 +81,12 @@ impl Author {
     pub(super) fn new(incarnation: Incarnation, stored: &Stored, limits: Limits) -> Self {
         let last = stored.incarnations.iter().map(|c| c.revision).max().unwrap_or(Revision::ZERO);
         Self {
-            incarnation,
-            known: stored.incarnations.clone(),
+            incarnation: plain(incarnation),
+            known: stored
+                .incarnations
+                .iter()
+                .map(|c| Cursor { incarnation: plain(c.incarnation), ..*c })
+                .collect(),
             floor: stored.floor,
             tombstones: stored.tombstones,
             last,
@@ -133,7 +123,7 @@ impl Author {
 
     /// Takes note that everything up to `cursor` is stored. What another writer stored is still to be recorded here.
     pub(super) fn handle_stored(&mut self, cursor: Cursor) {
-        self.recorded = cursor.incarnation == self.incarnation;
+        self.recorded = self.is_mine(cursor);
         self.committed = self.committed.max(cursor.revision);
         self.last = self.last.max(cursor.revision);
     }
@@ -144,18 +134,13 @@ impl Author {
         let end = if self.is_mine(cursor) {
             Some(self.committed)
         } else {
-            self.known.iter().find(|k| k.incarnation == cursor.incarnation).map(|k| k.revision)
+            self.known.iter().filter(|k| k.incarnation == cursor.incarnation).map(|k| k.revision).max()
         };
         end.is_some_and(|end| cursor.revision <= end) && cursor.revision >= self.floor
     }
 
     fn is_mine(&self, cursor: Cursor) -> bool {
-        same_author_start(cursor.incarnation, self.incarnation)
-    }
-
-    /// Whether the follower lacks documents that it would have had at this cursor, had they not changed since.
-    fn is_on_the_way(&self, cursor: Cursor) -> bool {
-        cursor.incarnation == on_the_way(self.incarnation)
+        plain(cursor.incarnation) == self.incarnation
     }
 
     pub(super) fn handle_hello(&mut self, cursor: Option<Cursor>) {
@@ -175,7 +160,6 @@ impl Author {
 
     pub(super) fn handle_ack(&mut self, cursor: Cursor, now: Timestamp) {
         let mine = self.is_mine(cursor);
-        let rank = |c: Cursor| (c.revision, c.incarnation == self.incarnation);
         let Some(peer) = &mut self.peer else { return };
         if let Some(place) = peer.in_flight.iter().position(|c| *c == cursor) {
             peer.in_flight.drain(..=place);
@@ -184,7 +168,7 @@ impl Author {
                 peer.reset = Reset::None;
             }
         } else if mine
-            && peer.acked.is_none_or(|acked| rank(cursor) > rank(acked))
+            && peer.acked.is_none_or(|acked| cursor.rank() > acked.rank())
             && cursor.revision <= self.committed
             && peer.reset == Reset::None
         {
@@ -215,7 +199,7 @@ impl Author {
         let room = peer.in_flight.len() < self.limits.window_batches;
         let owed = peer.reset == Reset::Sending
             || Peer::revision(peer.sent) < self.committed
-            || peer.sent.is_some_and(|sent| self.is_on_the_way(sent));
+            || peer.sent.is_some_and(Cursor::is_on_the_way);
         if !self.recorded || self.fetching.is_some() || !room || !owed {
             return None;
         }
@@ -237,11 +221,8 @@ impl Author {
         let peer = self.peer.as_mut()?;
         let full = entries.len() >= self.limits.batch_entries;
         let newest = entries.last().map_or(Revision::ZERO, |e| e.revision);
-        let cursor = if full {
-            Cursor { incarnation: on_the_way(self.incarnation), revision: newest }
-        } else {
-            Cursor { incarnation: self.incarnation, revision: newest.max(committed) }
-        };
+        let end = Cursor { incarnation: self.incarnation, revision: newest.max(committed) };
+        let cursor = if full { end.on_the_way_at(newest) } else { end };
         // What was read is stored, even if that has not been told yet.
         self.committed = self.committed.max(cursor.revision);
         self.last = self.last.max(cursor.revision);
@@ -279,7 +260,7 @@ impl Author {
             p.reset == Reset::None
                 && p.in_flight.is_empty()
                 && Peer::revision(p.acked) >= self.committed
-                && !p.acked.is_some_and(|acked| self.is_on_the_way(acked))
+                && !p.acked.is_some_and(Cursor::is_on_the_way)
         }) && self.committed == self.last
     }
 

@@ -1,7 +1,7 @@
 //! The receiving half: a batch is taken only where it joins on, and its entries and its cursor are one commit.
 
-use super::author::same_author_start;
 use super::message::{BadBatch, Base, Batch, Followed};
+use super::way::plain;
 use crate::document::Side;
 use crate::revision::{Cursor, Revision};
 
@@ -88,7 +88,7 @@ impl Follower {
     /// Whether all up to `cursor` of the same start of the author is here already.
     fn is_behind(&self, cursor: Cursor) -> bool {
         self.received.is_some_and(|here| {
-            same_author_start(here.incarnation, cursor.incarnation) && here.revision >= cursor.revision
+            plain(here.incarnation) == plain(cursor.incarnation) && here.rank() >= cursor.rank()
         })
     }
 

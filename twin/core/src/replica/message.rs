@@ -24,7 +24,7 @@ pub enum Message {
 pub struct Batch {
     /// What the entries follow on.
     pub base: Base,
-    /// Where the follower stands when they are committed.
+    /// Where the follower stands when they are committed; on the way when there was more to read behind them.
     pub cursor: Cursor,
     /// All documents whose newest revision lies after the base and not after the cursor, in order of revision.
     pub entries: Vec<Entry>,
@@ -113,7 +113,7 @@ pub enum Effect {
         token: FetchToken,
         /// Exclusive.
         after: Revision,
-        /// Inclusive.
+        /// Inclusive; after every revision there can be, so that nothing that changed again meanwhile is left out unseen.
         up_to: Revision,
         /// The most entries to read.
         limit: usize,

@@ -8,6 +8,7 @@ mod follower;
 mod message;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -446,3 +446,35 @@ fn flapping_while_a_commit_takes_long_does_not_fill_the_memory() {
     let values: Vec<Change> = edge.table.rows.values().map(|e| e.change.clone()).collect();
     assert_eq!(values, [reported(0, 9999), reported(1, 9997), reported(2, 9998)]);
 }
+
+#[test]
+fn a_reset_that_ends_where_the_follower_is_on_the_way_is_taken() {
+    let mut edge = edge_with_rows(1, 3);
+    let at = Cursor { incarnation: Incarnation::new(1), revision: Revision::new(3) };
+    let stored = Stored { followed: Some(at.on_the_way_at(at.revision)), ..Stored::default() };
+    let mut cloud = End::new(Side::Cloud, 2, Table { stored, ..Table::default() });
+    edge.replica.handle_connected();
+    cloud.replica.handle_connected();
+    cloud.turn();
+    cloud.sent.clear();
+    give(&mut edge, Message::Hello(None));
+    talk(&mut edge, &mut cloud);
+    assert!(edge.replica.is_settled());
+    assert_eq!(cloud.replica.followed(), Some(at));
+}
+
+#[test]
+fn a_cursor_inside_a_batch_is_good_for_the_start_that_gave_it_only() {
+    let edge = edge_with_rows(1, 5);
+    let at = Cursor { incarnation: Incarnation::new(1), revision: Revision::new(5) };
+    let inside = at.on_the_way_at(Revision::new(2));
+    assert_eq!(inside.on_the_way_at(Revision::new(2)), inside);
+    for (mut edge, crossing) in [(End::new(Side::Edge, 7, edge.table.clone()), 5), (edge, 3)] {
+        edge.replica.handle_connected();
+        give(&mut edge, Message::Hello(Some(inside)));
+        edge.turn();
+        let crossed: usize =
+            edge.sent.iter().map(|m| if let Message::Batch(b) = m { b.entries.len() } else { 0 }).sum();
+        assert_eq!(crossed, crossing);
+    }
+}
