@@ -1,3 +1,4 @@
 //! Whole stacks, real peers and the seeded simulation. Nothing here is part of a product binary.
 
+pub mod bench;
 pub mod sim;

@@ -1,4 +1,5 @@
 //! Five floors, no arrow up, no circle; and what is pure brings nothing that does I/O.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -66,7 +67,8 @@ fn workspace() -> Workspace {
         let normal = |dep: &&Value| {
             dep["dep_kinds"].as_array().unwrap().iter().any(|k| k["kind"].is_null() && k["target"].is_null())
         };
-        let deps = node["deps"].as_array().unwrap().iter().filter(normal).map(|d| text(&d["pkg"])).collect();
+        let deps: Vec<String> =
+            node["deps"].as_array().unwrap().iter().filter(normal).map(|d| text(&d["pkg"])).collect();
         let id = text(&node["id"]);
         graph.insert(id.clone(), (names[&id].0.clone(), deps));
     }

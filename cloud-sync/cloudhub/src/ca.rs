@@ -237,10 +237,7 @@ mod tests {
         assert!(parsed.subject_alternative_name().unwrap().is_none());
         assert!(!parsed.is_ca());
         for bad in ["", "nonsense", ca.certificate_pem()] {
-            assert!(matches!(
-                ca.node_certificate(&"a".parse().unwrap(), bad),
-                Err(CaError::BadRequest(_))
-            ));
+            assert!(matches!(ca.node_certificate(&"a".parse().unwrap(), bad), Err(CaError::BadRequest(_))));
         }
     }
 }

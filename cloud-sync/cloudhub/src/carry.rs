@@ -56,7 +56,9 @@ pub(crate) async fn carry(accepted: Accepted, shared: Shared, timing: Timing, st
     drop(claim);
     match end {
         End::Closed(Closed { code, reason, .. }) => info!(%node, %address, %code, reason, "a node has left"),
-        End::Refused(Refused { code, reason, .. }) => info!(%node, %address, %code, reason, "a node was refused"),
+        End::Refused(Refused { code, reason, .. }) => {
+            info!(%node, %address, %code, reason, "a node was refused")
+        }
         End::Broken(why) => info!(%node, %address, why, "the link to a node broke"),
     }
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest as _, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse as _, Response};
 use cloud_store::{CloudStore, RedeemError, TokenRefused};
+use sync_proto::enrol::MAX_ENROL_BYTES;
 use sync_proto::{Enrol, EnrolRefused, EnrolRefusedCode as Code, Enrolled};
 use tracing::{error, info, warn};
 
@@ -20,16 +22,10 @@ pub(crate) struct Enrolment {
     pub(crate) store: CloudStore,
 }
 
-pub(crate) async fn enrol(
-    State(enrolment): State<Enrolment>,
-    request: Result<Json<Enrol>, JsonRejection>,
-) -> Response {
-    let answer = match request {
+pub(crate) async fn enrol(State(enrolment): State<Enrolment>, request: Request) -> Response {
+    let answer = match read(request).await {
         Ok(Json(request)) => enrolment.enrol(&request).await,
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(refused(Code::TooLarge, "an enrolment request has at most 64 KiB"))
-        }
-        Err(rejection) => Err(refused(Code::BadRequest, rejection.body_text())),
+        Err(refused) => Err(refused),
     };
     match answer {
         Ok(enrolled) => Json(enrolled).into_response(),
@@ -38,6 +34,22 @@ pub(crate) async fn enrol(
             (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(refused)).into_response()
         }
     }
+}
+
+async fn read(request: Request) -> Result<Json<Enrol>, EnrolRefused> {
+    let too_large = || refused(Code::TooLarge, "an enrolment request has at most 64 KiB");
+    // Said before the body is asked for: who is still sending when the answer comes may not get to read it.
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|l| l.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > MAX_ENROL_BYTES) {
+        return Err(too_large());
+    }
+    Json::from_request(request, &()).await.map_err(|rejection: JsonRejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            too_large()
+        } else {
+            refused(Code::BadRequest, rejection.body_text())
+        }
+    })
 }
 
 fn refused(code: Code, reason: impl Into<String>) -> EnrolRefused {

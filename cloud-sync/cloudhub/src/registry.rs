@@ -175,7 +175,8 @@ impl Claim {
     pub(crate) fn connected(&self, address: SocketAddr, software: String, now: Timestamp) {
         self.seen(now);
         let last_seen = Arc::clone(&self.last_seen);
-        if let Some(slot) = self.registry.lock().get_mut(&self.node).filter(|slot| slot.claim == self.number) {
+        if let Some(slot) = self.registry.lock().get_mut(&self.node).filter(|slot| slot.claim == self.number)
+        {
             slot.connected = Some(Connected { since: now, last_seen, address, software });
         }
         self.registry.announce();

@@ -47,7 +47,9 @@ pub(crate) fn router(enrolment: Enrolment, accepted: mpsc::Sender<Accepted>) -> 
         .layer(DefaultBodyLimit::max(MAX_ENROL_BYTES))
         .with_state(enrolment)
         .merge(link)
-        .fallback(|| async { problem(StatusCode::NOT_FOUND, "not_found", "there is no such route on the link port") })
+        .fallback(|| async {
+            problem(StatusCode::NOT_FOUND, "not_found", "there is no such route on the link port")
+        })
 }
 
 fn problem(status: StatusCode, code: &str, reason: &str) -> Response {

@@ -162,7 +162,10 @@ impl LinkError {
     }
 
     /// Names what went wrong while TLS was in use.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "errors of a library: what has no name of its own is passed on")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "errors of a library: what has no name of its own is passed on"
+    )]
     pub(crate) fn from_io(error: &io::Error, host: &str, address: &str) -> Self {
         let Some(tls) = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) else {
             return Self::Broken(error.to_string());
@@ -196,7 +199,10 @@ impl LinkError {
     }
 
     /// Names what went wrong in the WebSocket.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "errors of a library: what has no name of its own is passed on")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "errors of a library: what has no name of its own is passed on"
+    )]
     pub(crate) fn from_websocket(error: &tungstenite::Error, host: &str, address: &str) -> Self {
         match error {
             tungstenite::Error::Io(error) => Self::from_io(error, host, address),

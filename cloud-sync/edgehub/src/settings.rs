@@ -138,9 +138,16 @@ mod tests {
 
     #[test]
     fn an_address_that_cannot_work_is_refused_with_the_rule() {
-        for bad in
-            ["", "cloud", "https://cloud", "wss://", "ws://10.0.0.1:1", "wss://a/b", "wss://u:p@a", "wss://a?b"]
-        {
+        for bad in [
+            "",
+            "cloud",
+            "https://cloud",
+            "wss://",
+            "ws://10.0.0.1:1",
+            "wss://a/b",
+            "wss://u:p@a",
+            "wss://a?b",
+        ] {
             assert!(bad.parse::<CloudUrl>().is_err(), "{bad}");
         }
     }

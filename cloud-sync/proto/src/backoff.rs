@@ -38,7 +38,8 @@ impl Backoff {
     /// The wait before the next attempt. `random` is any even number of 64 bits; `retry_after` is what the peer asked
     /// for: it is waited out in full (at most one day), and the jitter comes on top.
     pub fn next_wait(&mut self, random: u64, retry_after: Option<Duration>) -> Duration {
-        let bound = self.base.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX)).min(self.most);
+        let bound =
+            self.base.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX)).min(self.most);
         self.failures = (self.failures + 1).min(31);
         let bound_ms = bound.as_millis();
         let jitter_ms = ((bound_ms + 1) * u128::from(random)) >> 64;

@@ -289,7 +289,8 @@ mod tests {
     fn a_frame_over_the_peers_limit_is_not_written() {
         let small = FrameLimits { frame_bytes: 100, raw_bytes: 1000 };
         assert!(matches!(encode(&close("a".repeat(2000)), small), Err(EncodeError::TooLarge { .. })));
-        let noise: String = (0..900).map(|n| char::from(b'!' + u8::try_from(n * 7919 % 90).unwrap())).collect();
+        let noise: String =
+            (0..900).map(|n| char::from(b'!' + u8::try_from(n * 7919 % 90).unwrap())).collect();
         assert!(matches!(encode(&close(noise), small), Err(EncodeError::TooLarge { limit: 100, .. })));
     }
 

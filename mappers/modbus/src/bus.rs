@@ -55,22 +55,22 @@ impl Bus {
         Ok(())
     }
 
-    /// Asks for something that may be asked for twice. Should a connection that has worked turn out to be closed, as
-    /// devices do with those that are idle, it is asked for once more on a new one.
-    pub(crate) async fn read(
+    /// Asks: outside whether there was an answer, inside what it was. Should a connection that has worked turn out to be
+    /// closed, as devices do with those that are idle, it asks once more on a new one: all that is asked here may be done
+    /// twice.
+    pub(crate) async fn ask(
         &mut self,
         terms: Terms,
         request: Request<'static>,
     ) -> Result<Result<Response, ExceptionCode>, Fault> {
         let idle = self.connection.as_ref().is_some_and(|connection| connection.has_answered);
-        match self.call(terms, request.clone()).await {
-            Err(Fault::Link(_)) if idle => self.call(terms, request).await,
+        match self.ask_once(terms, request.clone()).await {
+            Err(Fault::Link(_)) if idle => self.ask_once(terms, request).await,
             other => other,
         }
     }
 
-    /// Asks once: outside whether there was an answer, inside what it was.
-    pub(crate) async fn call(
+    async fn ask_once(
         &mut self,
         terms: Terms,
         request: Request<'static>,
@@ -89,7 +89,9 @@ impl Bus {
                 Ok(answer)
             }
             Ok(Err(Error::Transport(error))) => Err(Fault::Link(closed(&error))),
-            Ok(Err(Error::Protocol(error))) => Err(Fault::Protocol(error.to_string().chars().take(200).collect())),
+            Ok(Err(Error::Protocol(error))) => {
+                Err(Fault::Protocol(error.to_string().chars().take(200).collect()))
+            }
             Err(_) => Err(Fault::TimedOut(terms.timeout)),
         }
     }
@@ -132,7 +134,9 @@ pub(crate) fn exception_fault(code: ExceptionCode) -> Fault {
         ExceptionCode::IllegalFunction
         | ExceptionCode::IllegalDataAddress
         | ExceptionCode::IllegalDataValue => Fault::Refused(words),
-        ExceptionCode::GatewayPathUnavailable | ExceptionCode::GatewayTargetDevice => Fault::Unreachable(words),
+        ExceptionCode::GatewayPathUnavailable | ExceptionCode::GatewayTargetDevice => {
+            Fault::Unreachable(words)
+        }
         ExceptionCode::ServerDeviceFailure
         | ExceptionCode::Acknowledge
         | ExceptionCode::ServerDeviceBusy

@@ -90,7 +90,11 @@ impl Codec {
     /// [`Fault::NotAValue`] when they hold none, for example NaN.
     pub fn decode(&self, registers: &[u16]) -> Result<Value, Fault> {
         if registers.len() != usize::from(self.registers()) {
-            return Err(Fault::Protocol(format!("{} registers in place of {}", registers.len(), self.registers())));
+            return Err(Fault::Protocol(format!(
+                "{} registers in place of {}",
+                registers.len(),
+                self.registers()
+            )));
         }
         let data_type = match self.kind {
             Kind::Bit(bit) => return Ok(Value::Bool(self.swapped(registers[0]) >> bit & 1 == 1)),
@@ -117,7 +121,9 @@ impl Codec {
                 let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
                 bytes.truncate(end);
                 let text = String::from_utf8(bytes).map_err(|_| {
-                    Fault::NotAValue("the registers hold no UTF-8 text: check byte_order, or use type: bytes".into())
+                    Fault::NotAValue(
+                        "the registers hold no UTF-8 text: check byte_order, or use type: bytes".into(),
+                    )
                 })?;
                 Ok(Value::String(text.trim_end_matches(' ').to_owned()))
             }
@@ -155,7 +161,9 @@ impl Codec {
     /// [`Fault::Unsuitable`] when they cannot hold it.
     pub fn encode(&self, value: &Value) -> Result<Vec<u16>, Fault> {
         let data_type = match self.kind {
-            Kind::Bit(_) => return Ok(vec![if self.encode_bit(value)? { self.bit_mask().unwrap_or(0) } else { 0 }]),
+            Kind::Bit(_) => {
+                return Ok(vec![if self.encode_bit(value)? { self.bit_mask().unwrap_or(0) } else { 0 }]);
+            }
             Kind::Whole { data_type, .. } => data_type,
         };
         let words = usize::from(self.registers());
@@ -187,9 +195,11 @@ impl Codec {
             }
             DataType::Bytes => match value {
                 Value::Bytes(bytes) if bytes.len() == words * 2 => self.fill(bytes, words),
-                Value::Bytes(bytes) => {
-                    Err(Fault::Unsuitable(format!("{} bytes are not the {} of the point", bytes.len(), words * 2)))
-                }
+                Value::Bytes(bytes) => Err(Fault::Unsuitable(format!(
+                    "{} bytes are not the {} of the point",
+                    bytes.len(),
+                    words * 2
+                ))),
                 Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::Json(_) => {
                     Err(Fault::Unsuitable(format!("{value} is not bytes")))
                 }
@@ -238,7 +248,11 @@ impl Codec {
 
     fn fill(&self, bytes: &[u8], words: usize) -> Result<Vec<u16>, Fault> {
         if bytes.len() > words * 2 {
-            return Err(Fault::Unsuitable(format!("{} bytes do not fit the {} of the point", bytes.len(), words * 2)));
+            return Err(Fault::Unsuitable(format!(
+                "{} bytes do not fit the {} of the point",
+                bytes.len(),
+                words * 2
+            )));
         }
         let mut padded = bytes.to_vec();
         padded.resize(words * 2, 0);
@@ -306,7 +320,11 @@ impl Codec {
 /// 21.3, not 21.300000000000001.
 fn scaled(number: f64, scale: f64) -> f64 {
     let parts = (1.0 / scale).round();
-    if scale.abs() < 1.0 && parts.abs() < 1e15 && 1.0 / parts == scale { number / parts } else { number * scale }
+    if scale.abs() < 1.0 && parts.abs() < 1e15 && 1.0 / parts == scale {
+        number / parts
+    } else {
+        number * scale
+    }
 }
 
 #[cfg(test)]

@@ -115,7 +115,9 @@ fn what_does_not_fit_is_said_with_the_number() {
     let tenth = Codec { scale: Some(0.1), ..codec(DataType::Uint16, 0) };
     let said = text(&tenth, Value::float(7000.0).unwrap());
     assert_eq!(said, "7000.0 does not fit uint16: with scale and offset it would be 70000");
-    assert!(text(&codec(DataType::Float32, 0), Value::float(1e300).unwrap()).contains("does not fit float32"));
+    assert!(
+        text(&codec(DataType::Float32, 0), Value::float(1e300).unwrap()).contains("does not fit float32")
+    );
     assert!(text(&codec(DataType::Uint16, 0), Value::float(1.5).unwrap()).contains("not a whole number"));
     assert!(text(&codec(DataType::Uint16, 0), Value::Bool(true)).contains("not a number"));
     assert!(text(&codec(DataType::String, 1), Value::String("abc".into())).contains("do not fit"));

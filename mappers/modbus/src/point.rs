@@ -351,7 +351,10 @@ mod tests {
         assert_eq!(field(Point { bit: Some(16), ..holding(1) }), "bit");
         assert_eq!(field(Point { bit: Some(1), coil: Some(1), ..Point::default() }), "bit");
         assert_eq!(field(Point { bit: Some(1), data_type: Some(DataType::Int16), ..holding(1) }), "type");
-        assert_eq!(field(Point { data_type: Some(DataType::Int16), coil: Some(1), ..Point::default() }), "type");
+        assert_eq!(
+            field(Point { data_type: Some(DataType::Int16), coil: Some(1), ..Point::default() }),
+            "type"
+        );
         assert_eq!(field(Point { data_type: Some(DataType::String), ..holding(1) }), "type");
         assert_eq!(
             field(Point { data_type: Some(DataType::String), length: Some(124), ..holding(1) }),

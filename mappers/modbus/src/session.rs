@@ -81,13 +81,13 @@ impl ModbusSession {
         }
         match registers.as_slice() {
             [one] => {
-                let answer = bus.call(self.terms, Request::WriteSingleRegister(start, *one)).await?;
+                let answer = bus.ask(self.terms, Request::WriteSingleRegister(start, *one)).await?;
                 written(answer, &Response::WriteSingleRegister(start, *one))
             }
             many => {
                 let count = u16::try_from(many.len()).unwrap_or(u16::MAX);
                 let request = Request::WriteMultipleRegisters(start, many.to_vec().into());
-                written(bus.call(self.terms, request).await?, &Response::WriteMultipleRegisters(start, count))
+                written(bus.ask(self.terms, request).await?, &Response::WriteMultipleRegisters(start, count))
             }
         }
     }
@@ -97,19 +97,19 @@ impl ModbusSession {
     async fn write_bit(&mut self, bus: &mut Bus, start: u16, mask: u16, on: bool) -> Result<(), Fault> {
         let (and, or) = (!mask, if on { mask } else { 0 });
         if !self.no_mask_write {
-            let answer = bus.call(self.terms, Request::MaskWriteRegister(start, and, or)).await?;
+            let answer = bus.ask(self.terms, Request::MaskWriteRegister(start, and, or)).await?;
             if answer != Err(ExceptionCode::IllegalFunction) {
                 return written(answer, &Response::MaskWriteRegister(start, and, or));
             }
             self.no_mask_write = true;
         }
-        let now = match bus.read(self.terms, Request::ReadHoldingRegisters(start, 1)).await? {
+        let now = match bus.ask(self.terms, Request::ReadHoldingRegisters(start, 1)).await? {
             Ok(Response::ReadHoldingRegisters(words)) if words.len() == 1 => words[0],
             Ok(_) => return Err(wrong_answer(bus)),
             Err(code) => return Err(exception_fault(code)),
         };
         let new = now & and | or;
-        let answer = bus.call(self.terms, Request::WriteSingleRegister(start, new)).await?;
+        let answer = bus.ask(self.terms, Request::WriteSingleRegister(start, new)).await?;
         written(answer, &Response::WriteSingleRegister(start, new))
     }
 }
@@ -126,7 +126,7 @@ impl Session for ModbusSession {
         let bus = Arc::clone(&self.bus);
         let mut bus = bus.lock().await;
         while let Some(request) = splitter.poll_request() {
-            match bus.read(self.terms, asking_for(request)).await? {
+            match bus.ask(self.terms, asking_for(request)).await? {
                 Ok(response) => {
                     if !self.plans[number].take(request, &response, &mut samples) {
                         return Err(wrong_answer(&mut bus));
@@ -168,11 +168,13 @@ impl Session for ModbusSession {
         match layout.area {
             Area::Coil => {
                 let bit = layout.codec.encode_bit(value)?;
-                let answer = bus.call(self.terms, Request::WriteSingleCoil(layout.start, bit)).await?;
+                let answer = bus.ask(self.terms, Request::WriteSingleCoil(layout.start, bit)).await?;
                 written(answer, &Response::WriteSingleCoil(layout.start, bit))
             }
             Area::Holding => self.write_register(&mut bus, &layout, value).await,
-            Area::Discrete | Area::Input => Err(Fault::Refused(format!("a {} can only be read", layout.area))),
+            Area::Discrete | Area::Input => {
+                Err(Fault::Refused(format!("a {} can only be read", layout.area)))
+            }
         }
     }
 
@@ -214,32 +216,31 @@ impl Planned {
     /// Decodes the points of a request; false when the answer does not have the length that was asked for.
     fn take(&self, request: &plan::Request, response: &Response, samples: &mut Samples) -> bool {
         let len = request.span.len() as usize;
-        match response {
-            Response::ReadCoils(bits) | Response::ReadDiscreteInputs(bits) => {
-                // The protocol fills the last byte up.
-                if bits.len() != len.next_multiple_of(8) && bits.len() != len {
-                    return false;
-                }
-                for (span, point) in &request.members {
-                    let bit = bits[(span.start - request.span.start) as usize];
-                    samples[*point] = Some(self.layouts[*point].clone().map(|l| l.codec.decode_bit(bit)));
-                }
+        let from = |span: &plan::Span| (span.start - request.span.start) as usize;
+        if let Response::ReadCoils(bits) | Response::ReadDiscreteInputs(bits) = response {
+            // The protocol fills the last byte up.
+            if bits.len() != len.next_multiple_of(8) && bits.len() != len {
+                return false;
             }
-            Response::ReadHoldingRegisters(words) | Response::ReadInputRegisters(words) => {
-                if words.len() != len {
-                    return false;
-                }
-                for (span, point) in &request.members {
-                    let from = (span.start - request.span.start) as usize;
-                    let words = &words[from..from + span.len() as usize];
-                    if let Ok(layout) = &self.layouts[*point] {
-                        samples[*point] = Some(layout.codec.decode(words));
-                    }
-                }
+            for (span, point) in &request.members {
+                let bit = bits[from(span)];
+                samples[*point] = Some(self.layouts[*point].clone().map(|l| l.codec.decode_bit(bit)));
             }
-            _ => return false,
+            return true;
         }
-        true
+        if let Response::ReadHoldingRegisters(words) | Response::ReadInputRegisters(words) = response {
+            if words.len() != len {
+                return false;
+            }
+            for (span, point) in &request.members {
+                if let Ok(layout) = &self.layouts[*point] {
+                    let words = &words[from(span)..from(span) + span.len() as usize];
+                    samples[*point] = Some(layout.codec.decode(words));
+                }
+            }
+            return true;
+        }
+        false
     }
 }
 

@@ -1,5 +1,8 @@
 //! The driver against a Modbus device that others wrote: pymodbus, from a virtual environment.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -25,7 +28,9 @@ fn python() -> Option<PathBuf> {
         return None;
     }
     let venv = venv.display();
-    panic!("there is no {venv}: python3 -m venv {venv} && {venv}/bin/pip install 'pymodbus==3.*', or set TWINSPAN_SKIP_PEERS=1");
+    panic!(
+        "there is no {venv}: python3 -m venv {venv} && {venv}/bin/pip install 'pymodbus==3.*', or set TWINSPAN_SKIP_PEERS=1"
+    );
 }
 
 struct Server {

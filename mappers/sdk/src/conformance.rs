@@ -101,7 +101,11 @@ pub async fn a_missing_point_does_not_hurt_the_others(rig: &mut impl Rig) {
             refused.as_ref().is_err_and(|fault| fault.verdict() == Verdict::GiveUpOnPoint),
             "a point that is not there must be given up, not {refused:?}"
         );
-        assert_eq!(found, values.iter().cloned().map(Ok).collect::<Vec<_>>(), "the other points must be read");
+        assert_eq!(
+            found,
+            values.iter().cloned().map(Ok).collect::<Vec<_>>(),
+            "the other points must be read"
+        );
     }
     session.close().await;
 }

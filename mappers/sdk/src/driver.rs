@@ -75,11 +75,8 @@ pub trait Session: Send {
     ///
     /// # Errors
     /// A [`Fault`] whose [`verdict`](Fault::verdict) says whether to try again.
-    fn write(
-        &mut self,
-        point: &Self::Point,
-        value: &Value,
-    ) -> impl Future<Output = Result<(), Fault>> + Send;
+    fn write(&mut self, point: &Self::Point, value: &Value)
+    -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Asks to be told of changes of `points` through [`changed`](Self::changed). Does nothing where the protocol only
     /// answers.

@@ -149,9 +149,8 @@ mod tests {
     fn an_unchanged_value_is_reported_again_after_the_longest_silence() {
         let policy = ReportPolicy { max_silence: Some(Duration::from_millis(10)), ..ReportPolicy::default() };
         let mut reporter = Reporter::new(policy);
-        let reported: Vec<i64> = (0..25)
-            .filter(|n| reporter.handle_observation(reading(1.0, *n), at(*n)).is_some())
-            .collect();
+        let reported: Vec<i64> =
+            (0..25).filter(|n| reporter.handle_observation(reading(1.0, *n), at(*n)).is_some()).collect();
         assert_eq!(reported, [0, 10, 20]);
     }
 

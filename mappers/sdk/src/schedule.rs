@@ -60,9 +60,8 @@ impl Poll {
     /// left out, never made up for.
     fn advance(&mut self, now: Timestamp) -> u64 {
         let period = u64::try_from(self.period.as_millis()).unwrap_or(u64::MAX).max(1);
-        let step = |from: Timestamp, periods: u64| {
-            from.after(Duration::from_millis(period.saturating_mul(periods)))
-        };
+        let step =
+            |from: Timestamp, periods: u64| from.after(Duration::from_millis(period.saturating_mul(periods)));
         if self.due < self.grid {
             // The first reading came at once; from here on its phase holds.
             self.due = self.grid;

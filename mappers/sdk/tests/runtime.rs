@@ -1,11 +1,15 @@
 //! The mapper as a whole: devices in memory below, a real broker above.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+
 mod common;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use common::{Broker, Fake, devices};
+use common::broker::Broker;
+use common::{Fake, devices};
 use mapper_contract::{Delta, DeviceTopic, PropertyTwin, StateUpdate, Topic, TwinUpdate, Wanted};
 use mapper_sdk::{Mapper, Pauses};
 use mqtt_link::{Event, Events, Handle, LinkSettings, MqttLink};
@@ -63,14 +67,22 @@ impl Gateway {
                 Topic::Device(id, DeviceTopic::StateUpdate) => {
                     return Said::State(id.name().to_owned(), StateUpdate::parse(&payload).unwrap().state);
                 }
-                other => panic!("nobody should say {other}"),
+                other @ (Topic::Device(..) | Topic::Node(..)) => panic!("nobody should say {other}"),
             }
         }
     }
 
     /// Waits until a message says this of a property.
-    async fn until(&mut self, device: &str, property: &str, is: impl Fn(&PropertyTwin) -> bool) -> PropertyTwin {
-        self.until_update(device, |update| update.get(property).is_some_and(&is)).await.remove(property).unwrap()
+    async fn until(
+        &mut self,
+        device: &str,
+        property: &str,
+        is: impl Fn(&PropertyTwin) -> bool,
+    ) -> PropertyTwin {
+        self.until_update(device, |update| update.get(property).is_some_and(&is))
+            .await
+            .remove(property)
+            .unwrap()
     }
 
     async fn until_update(
@@ -82,7 +94,8 @@ impl Gateway {
         loop {
             assert!(begun.elapsed() < PATIENCE, "it was never said");
             let Said::Twin(name, update) = self.next().await else { continue };
-            let twin = update.twin.into_iter().filter_map(|(n, p)| Some((n.as_str().to_owned(), p?))).collect();
+            let twin =
+                update.twin.into_iter().filter_map(|(n, p)| Some((n.as_str().to_owned(), p?))).collect();
             if name == device && is(&twin) {
                 return twin;
             }
@@ -242,7 +255,8 @@ async fn a_wish_for_a_device_that_does_not_answer_waits_fails_once_and_only_the_
     for revision in 1..=3 {
         gateway.want("pump", "speed", revision, Value::Int(50 + i64::try_from(revision).unwrap())).await;
     }
-    let speed = gateway.until("pump", "speed", |p| p.outcome.as_ref().is_some_and(|o| o.revision.get() == 3)).await;
+    let speed =
+        gateway.until("pump", "speed", |p| p.outcome.as_ref().is_some_and(|o| o.revision.get() == 3)).await;
     assert!(matches!(result(&speed), Some(WriteResult::Failed { retry_at: Some(_), .. })), "{speed:?}");
     gateway.fake.world().dead.clear();
     let speed = gateway.until("pump", "speed", |p| p.outcome.is_some()).await;
@@ -259,7 +273,11 @@ async fn what_is_no_good_value_is_marked_with_its_reason() {
     fake.set("pump", 2, Value::String("hot".into()));
     fake.world().values.remove(&("fan".to_owned(), 1));
     let mut gateway = Gateway::start(&broker, &fake, TWO).await;
-    let mut missing = vec![("pump", "speed", Why::OutOfRange), ("pump", "flow", Why::WrongType), ("fan", "speed", Why::PointRefused)];
+    let mut missing = vec![
+        ("pump", "speed", Why::OutOfRange),
+        ("pump", "flow", Why::WrongType),
+        ("fan", "speed", Why::PointRefused),
+    ];
     while !missing.is_empty() {
         let Said::Twin(device, update) = gateway.next().await else { continue };
         let said = |property: &str, why: &Why| {

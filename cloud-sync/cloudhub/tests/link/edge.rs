@@ -17,11 +17,10 @@ use twin_core::{Change, Entry, Incarnation, Key, Side, Timestamp, Value};
 
 use crate::support::{eventually, node, property};
 
-pub struct Edge {
-    pub table: Arc<Mutex<Table>>,
-    pub writes: mpsc::Sender<Change>,
-    pub status: watch::Receiver<LinkStatus>,
-    pub settings: Settings,
+pub(crate) struct Edge {
+    pub(crate) table: Arc<Mutex<Table>>,
+    pub(crate) writes: mpsc::Sender<Change>,
+    pub(crate) status: watch::Receiver<LinkStatus>,
     _dir: Option<tempfile::TempDir>,
     stop: CancellationToken,
     hub: JoinSet<Result<(), Error>>,
@@ -29,7 +28,7 @@ pub struct Edge {
 }
 
 impl Edge {
-    pub fn start(url: &str, name: &str, token: Option<JoinToken>) -> Self {
+    pub(crate) fn start(url: &str, name: &str, token: Option<JoinToken>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut edge = Self::start_in(dir.path(), url, name, token);
         edge._dir = Some(dir);
@@ -37,13 +36,13 @@ impl Edge {
     }
 
     /// An edge whose folder belongs to the caller.
-    pub fn start_in(dir: &Path, url: &str, name: &str, token: Option<JoinToken>) -> Self {
+    pub(crate) fn start_in(dir: &Path, url: &str, name: &str, token: Option<JoinToken>) -> Self {
         let state_dir: PathBuf = dir.join("edge");
         let mut settings = Settings::new(url.parse().unwrap(), node(name), state_dir, token);
         settings.backoff = (Duration::from_millis(5), Duration::from_millis(50));
         let (events, from_link) = mpsc::channel(4);
         let (to_link, commands) = mpsc::channel(4);
-        let (hub, status) = EdgeHub::new(settings.clone(), events, commands);
+        let (hub, status) = EdgeHub::new(settings, events, commands);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(hub.run(stop.clone()));
@@ -51,21 +50,21 @@ impl Edge {
         let (writes, changes) = mpsc::channel(64);
         let mut owner = JoinSet::new();
         owner.spawn(own(Arc::clone(&table), from_link, to_link, changes));
-        Self { table, writes, status, settings, _dir: None, stop, hub: tasks, _owner: owner }
+        Self { table, writes, status, _dir: None, stop, hub: tasks, _owner: owner }
     }
 
-    pub async fn write(&self, change: Change) {
+    pub(crate) async fn write(&self, change: Change) {
         self.writes.send(change).await.unwrap();
     }
 
-    pub fn desired(&self, n: usize) -> Option<Value> {
+    pub(crate) fn desired(&self, n: usize) -> Option<Value> {
         match &self.table.lock().unwrap().rows.get(&Key::Desired(property(n)))?.change {
             Change::Desired(_, desired) => desired.as_ref().map(|d| d.value.clone()),
             _ => None,
         }
     }
 
-    pub async fn connected(&self) -> u64 {
+    pub(crate) async fn connected(&self) -> u64 {
         let mut status = self.status.clone();
         let wait = status.wait_for(|status| status.state == LinkState::Connected);
         let reached = timeout(Duration::from_secs(20), wait).await.map(|s| s.map(|s| s.connection));
@@ -76,12 +75,12 @@ impl Edge {
     }
 
     /// Waits for an error that says `words`.
-    pub async fn complains(&self, words: &str) {
+    pub(crate) async fn complains(&self, words: &str) {
         let said = || async { self.status.borrow().last_error.as_ref().is_some_and(|e| e.contains(words)) };
         eventually(&format!("the edge says `{words}` and not {:?}", *self.status.borrow()), said).await;
     }
 
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.stop.cancel();
         let ended = timeout(Duration::from_secs(3), self.hub.join_next()).await;
         ended.expect("the hub ends within its deadline").unwrap().unwrap().unwrap();
@@ -89,18 +88,18 @@ impl Edge {
     }
 }
 
-pub fn wss(address: SocketAddr) -> String {
+pub(crate) fn wss(address: SocketAddr) -> String {
     format!("wss://localhost:{}", address.port())
 }
 
-pub fn ws(address: SocketAddr) -> String {
+pub(crate) fn ws(address: SocketAddr) -> String {
     format!("ws://{address}")
 }
 
 /// A store that is a map.
 #[derive(Default)]
-pub struct Table {
-    pub rows: BTreeMap<Key, Entry>,
+pub(crate) struct Table {
+    pub(crate) rows: BTreeMap<Key, Entry>,
     staging: BTreeMap<Key, Entry>,
     stored: Stored,
 }

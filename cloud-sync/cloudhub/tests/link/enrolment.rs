@@ -44,8 +44,7 @@ async fn a_token_is_good_for_one_certificate() {
 #[tokio::test]
 async fn tokens_that_are_wrong_are_refused_by_name() {
     let (cloud, other) = (Cloud::start().await, Cloud::start().await);
-    let expired =
-        create_join_token(&cloud.ca, &cloud.store, node("line-1"), Duration::ZERO).await.unwrap();
+    let expired = create_join_token(&cloud.ca, &cloud.store, node("line-1"), Duration::ZERO).await.unwrap();
     let unknown = {
         let token = other.token("line-1").await;
         JoinToken::new(cloud.ca.pin(), token.secret().clone(), node("line-1"))

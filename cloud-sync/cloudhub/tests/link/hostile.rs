@@ -1,7 +1,9 @@
 //! What a broken or hostile edge sends ends its own connection, by name, and nobody else's.
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use sync_proto::{Close, Code, Decoded, Frame, FrameLimits, Open, StreamFrame, StreamId, VersionRange, decode, encode};
+use sync_proto::{
+    Close, Code, Decoded, Frame, FrameLimits, Open, StreamFrame, StreamId, VersionRange, decode, encode,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -53,8 +55,12 @@ async fn bad_frames_close_their_own_connection_by_name_and_hurt_nobody_else() {
     let cloud = Cloud::start().await;
     let good = Edge::start(&ws(cloud.plain), "good", None);
     let connection = good.connected().await;
-    let desired =
-        Desired { value: Value::Int(1), set_by: "eve".into(), set_at: Timestamp::default(), valid_until: None };
+    let desired = Desired {
+        value: Value::Int(1),
+        set_by: "eve".into(),
+        set_at: Timestamp::default(),
+        valid_until: None,
+    };
     let cursor = Cursor { incarnation: Incarnation::new(1), revision: Revision::new(5) };
     let entry = Entry { revision: Revision::new(2), change: Change::Desired(property(0), Some(desired)) };
     let forged = Batch { base: Base::Reset { after: None, last: true }, cursor, entries: vec![entry] };
@@ -64,11 +70,26 @@ async fn bad_frames_close_their_own_connection_by_name_and_hurt_nobody_else() {
         ("empty", vec![Ws::Binary(vec![].into())], Code::Protocol, "empty"),
         ("text", vec![Ws::Text("hello".into())], Code::Protocol, "text"),
         ("bomb", vec![Ws::Binary(bomb.into())], Code::Protocol, "can hold as much"),
-        ("length", vec![Ws::Binary(vec![0x11, 255, 255, 255, 255, 0].into())], Code::Protocol, "over the limit"),
+        (
+            "length",
+            vec![Ws::Binary(vec![0x11, 255, 255, 255, 255, 0].into())],
+            Code::Protocol,
+            "over the limit",
+        ),
         ("early", vec![bytes(twin(Message::Hello(None)))], Code::Protocol, "in the handshake"),
         ("twice", vec![bytes(open("twice")), bytes(open("twice"))], Code::Protocol, "once the session"),
-        ("forger", vec![bytes(open("forger")), bytes(twin(Message::Batch(forged)))], Code::Protocol, "does not write"),
-        ("large", vec![bytes(open("large")), Ws::Binary(vec![0x10; (1 << 20) + 1].into())], Code::TooLarge, "too long"),
+        (
+            "forger",
+            vec![bytes(open("forger")), bytes(twin(Message::Batch(forged)))],
+            Code::Protocol,
+            "does not write",
+        ),
+        (
+            "large",
+            vec![bytes(open("large")), Ws::Binary(vec![0x10; (1 << 20) + 1].into())],
+            Code::TooLarge,
+            "too long",
+        ),
     ] {
         let mut socket = connect(&cloud).await;
         for frame in frames {

@@ -47,7 +47,12 @@ async fn bad_requests_get_their_status_and_the_server_lives() {
         (enrol, &["--header", json, "--data", "{"], 400, "bad_request"),
         (enrol, &["--header", json, "--data", "{}"], 400, "bad_request"),
         (enrol, &["--data", "{}"], 400, "bad_request"),
-        (enrol, &["--header", json, "--data", r#"{"token": "ts1.x", "node": "a", "csr_pem": ""}"#], 400, "bad_request"),
+        (
+            enrol,
+            &["--header", json, "--data", r#"{"token": "ts1.x", "node": "a", "csr_pem": ""}"#],
+            400,
+            "bad_request",
+        ),
         (enrol, &["--header", json, "--data", &mismatch], 403, "token_mismatch"),
         (enrol, &["--header", json, "--data", &no_csr], 400, "bad_request"),
         (enrol, &["--header", json, "--data-binary", &large], 413, "too_large"),

@@ -9,15 +9,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub struct Proxy {
-    pub address: SocketAddr,
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
     up: watch::Sender<bool>,
-    pub connections: Arc<AtomicU64>,
+    pub(crate) connections: Arc<AtomicU64>,
     _task: JoinSet<()>,
 }
 
 impl Proxy {
-    pub async fn start(to: SocketAddr) -> Self {
+    pub(crate) async fn start(to: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (up, watch) = watch::channel(true);
@@ -27,11 +27,11 @@ impl Proxy {
         Self { address, up, connections, _task: task }
     }
 
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.up.send_replace(false);
     }
 
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         self.up.send_replace(true);
     }
 }

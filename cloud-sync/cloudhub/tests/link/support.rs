@@ -11,27 +11,27 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use twin_core::{
-    Access, Change, Desired, Device, DeviceDefinition, DeviceState, Incarnation, NodeName, PropertyDefinition,
-    PropertyId, Quality, Reported, Timestamp, Value, ValueType,
+    Access, Change, Desired, Device, DeviceDefinition, DeviceState, Incarnation, NodeName,
+    PropertyDefinition, PropertyId, Quality, Reported, Timestamp, Value, ValueType,
 };
 
-pub struct Cloud {
-    pub dir: tempfile::TempDir,
-    pub ca: Arc<Ca>,
-    pub store: CloudStore,
-    pub registry: NodeRegistry,
-    pub tls: SocketAddr,
-    pub plain: SocketAddr,
+pub(crate) struct Cloud {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) ca: Arc<Ca>,
+    pub(crate) store: CloudStore,
+    pub(crate) registry: NodeRegistry,
+    pub(crate) tls: SocketAddr,
+    pub(crate) plain: SocketAddr,
     stop: CancellationToken,
     task: JoinSet<Result<(), Error>>,
 }
 
 impl Cloud {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
-    pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut settings = Settings::new(vec![Listen::Tls(any), Listen::Plain(any)]);
@@ -49,7 +49,7 @@ impl Cloud {
         Self { dir, ca, store, registry, tls: addresses[0], plain: addresses[1], stop, task }
     }
 
-    pub async fn stop(mut self) -> tempfile::TempDir {
+    pub(crate) async fn stop(mut self) -> tempfile::TempDir {
         self.stop.cancel();
         let ended = timeout(Duration::from_secs(5), self.task.join_next()).await;
         ended.expect("the hub ends within its deadline").unwrap().unwrap().unwrap();
@@ -58,23 +58,23 @@ impl Cloud {
     }
 
     /// Stops, and starts anew on the same ports with the same data.
-    pub async fn restart(self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
         let settings = Settings::new(vec![Listen::Tls(self.tls), Listen::Plain(self.plain)]);
         let dir = self.stop().await;
         Self::open(dir, settings, 2).await
     }
 
-    pub async fn token(&self, name: &str) -> JoinToken {
+    pub(crate) async fn token(&self, name: &str) -> JoinToken {
         create_join_token(&self.ca, &self.store, node(name), Duration::from_secs(60)).await.unwrap()
     }
 
-    pub async fn reported(&self, name: &str, n: usize) -> Option<Value> {
+    pub(crate) async fn reported(&self, name: &str, n: usize) -> Option<Value> {
         let id = property(n);
         let rows = self.store.twin(&node(name), &id.device).await.unwrap();
         rows.reported.get(&id.property).and_then(|reported| reported.body.value.clone())
     }
 
-    pub async fn wish(&self, name: &str, n: usize, value: i64) {
+    pub(crate) async fn wish(&self, name: &str, n: usize, value: i64) {
         let desired = Desired {
             value: Value::Int(value),
             set_by: "alice".into(),
@@ -85,15 +85,15 @@ impl Cloud {
     }
 }
 
-pub fn node(name: &str) -> NodeName {
+pub(crate) fn node(name: &str) -> NodeName {
     name.parse().unwrap()
 }
 
-pub fn property(n: usize) -> PropertyId {
+pub(crate) fn property(n: usize) -> PropertyId {
     PropertyId::new("pump".parse().unwrap(), format!("p{n}").parse().unwrap())
 }
 
-pub fn reported(n: usize, value: Value) -> Change {
+pub(crate) fn reported(n: usize, value: Value) -> Change {
     let (source_time, gateway_time) = (None, Some(Timestamp::from_millis(5)));
     let value = Some(value);
     let reported = Reported { value, quality: Quality::Good, source_time, gateway_time, outcome: None };
@@ -101,10 +101,11 @@ pub fn reported(n: usize, value: Value) -> Change {
 }
 
 /// A pump with 1000 properties that can be wanted.
-pub fn pump() -> Change {
+pub(crate) fn pump() -> Change {
     let definition = PropertyDefinition::new(ValueType::Int, Access::ReadWrite);
     let properties = (0..1000).map(|n| (property(n).property, definition.clone())).collect();
-    let definition = DeviceDefinition { protocol: "modbus".into(), properties, ..DeviceDefinition::default() };
+    let definition =
+        DeviceDefinition { protocol: "modbus".into(), properties, ..DeviceDefinition::default() };
     Change::Device(
         property(0).device,
         Some(Device { definition, state: DeviceState::Online, state_since: None }),
@@ -112,7 +113,7 @@ pub fn pump() -> Change {
 }
 
 /// Waits until `condition` holds; fails with its name after 20 s.
-pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     let hold = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -16,7 +16,9 @@ use twin_core::{NodeName, Timestamp};
 pub use event::{By, Closed, Established, Event, ProtocolError, SendError};
 
 use crate::codec::{Decoded, FrameLimits, decode};
-use crate::frame::{Close, Code, Frame, Open, Opened, Ping, Pong, Refused, StreamFrame, StreamId, VersionRange};
+use crate::frame::{
+    Close, Code, Frame, Open, Opened, Ping, Pong, Refused, StreamFrame, StreamId, VersionRange,
+};
 use outbox::Outbox;
 
 /// The times of a session.
@@ -124,7 +126,12 @@ impl Session {
         self.deadline = Some(now.after(self.timing.handshake));
         if let Some(node) = self.node.clone() {
             let (software, streams) = (self.software.clone(), self.streams.clone());
-            self.outbox.push_own(&Frame::Open(Open { versions: VersionRange::OURS, node, software, streams }));
+            self.outbox.push_own(&Frame::Open(Open {
+                versions: VersionRange::OURS,
+                node,
+                software,
+                streams,
+            }));
         }
     }
 

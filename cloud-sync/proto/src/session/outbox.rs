@@ -97,14 +97,21 @@ impl Outbox {
 
 impl Lane {
     /// Writes the batch, or as much of its beginning as goes into one frame.
-    fn cut(&mut self, stream: StreamId, mut batch: Batch, limits: FrameLimits) -> Result<Vec<u8>, EncodeError> {
+    fn cut(
+        &mut self,
+        stream: StreamId,
+        mut batch: Batch,
+        limits: FrameLimits,
+    ) -> Result<Vec<u8>, EncodeError> {
         loop {
             let whole = frame(stream, Message::Batch(batch));
             let written = encode(&whole, limits);
             if written.as_ref().is_ok_and(|bytes| bytes.len() <= AIM_BYTES) {
                 return written;
             }
-            let Frame::Stream(StreamFrame { message: Message::Batch(again), .. }) = whole else { return written };
+            let Frame::Stream(StreamFrame { message: Message::Batch(again), .. }) = whole else {
+                return written;
+            };
             match halves(again) {
                 Ok((first, second)) => {
                     self.seams.insert(first.cursor);

@@ -246,7 +246,10 @@ fn frames_out_of_place_close_the_session_with_a_named_error() {
     assert!(cloud.is_over() && cloud.poll_transmit().is_some(), "the peer is told why");
     let (mut edge, _) = established();
     assert!(edge.handle_frame(b"garbage", at(0)).is_err());
-    assert!(matches!(edge.poll_event(), Some(Event::Closed(Closed { by: By::Us, code: Code::Protocol, .. }))));
+    assert!(matches!(
+        edge.poll_event(),
+        Some(Event::Closed(Closed { by: By::Us, code: Code::Protocol, .. }))
+    ));
 }
 
 #[test]

@@ -150,7 +150,12 @@ mod tests {
     }
 
     /// Reads all points of a device with these holes and this longest block; gives the points read and the number of requests.
-    fn cycle(spans: &[Span], holes: &BTreeSet<u32>, longest: u32, lessons: &mut Lessons) -> (BTreeSet<usize>, usize) {
+    fn cycle(
+        spans: &[Span],
+        holes: &BTreeSet<u32>,
+        longest: u32,
+        lessons: &mut Lessons,
+    ) -> (BTreeSet<usize>, usize) {
         let mut splitter = Splitter::new(planned(spans, lessons, Limits::new(125, 8)));
         let (mut read, mut asked) = (BTreeSet::new(), 0);
         while let Some(request) = splitter.poll_request() {

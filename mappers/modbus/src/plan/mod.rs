@@ -179,7 +179,12 @@ mod tests {
     }
 
     /// The fewest groups, found by trying all ways to put the points into groups.
-    fn fewest(rest: &[Span], groups: &mut Vec<Vec<Span>>, limits: Limits, cuts: &BTreeSet<(Area, u32)>) -> usize {
+    fn fewest(
+        rest: &[Span],
+        groups: &mut Vec<Vec<Span>>,
+        limits: Limits,
+        cuts: &BTreeSet<(Area, u32)>,
+    ) -> usize {
         let Some((first, rest)) = rest.split_first() else {
             let ok = groups.iter().all(|group| allowed(group, limits, cuts));
             return if ok { groups.len() } else { usize::MAX };

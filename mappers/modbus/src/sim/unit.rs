@@ -105,7 +105,6 @@ impl SimUnit {
     }
 
     /// Its tables.
-    #[must_use]
     pub fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }

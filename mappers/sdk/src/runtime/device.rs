@@ -75,14 +75,13 @@ impl<D: Driver> Device<D> {
         for (number, property) in self.properties.iter().enumerate() {
             let Some(wish) = delta.wanted.get(&property.name) else { continue };
             let definition = &property.config.definition;
-            let checked = wish
-                .value
-                .decode(definition.value_type)
-                .map_err(|mismatch| mismatch.to_string())
-                .and_then(|value| match definition.check_wanted(&value) {
-                    Ok(()) => Ok(value),
-                    Err(unacceptable) => Err(unacceptable.to_string()),
-                });
+            let checked =
+                wish.value.decode(definition.value_type).map_err(|mismatch| mismatch.to_string()).and_then(
+                    |value| match definition.check_wanted(&value) {
+                        Ok(()) => Ok(value),
+                        Err(unacceptable) => Err(unacceptable.to_string()),
+                    },
+                );
             match checked {
                 Ok(value) => {
                     let (part, revision, until) = (wish.part, wish.revision, wish.until);
@@ -106,10 +105,7 @@ impl<D: Driver> Device<D> {
     }
 
     pub(crate) fn set_outcome(&self, property: usize, wish: &Wish, result: WriteResult, at: Timestamp) {
-        let value = (&wish.value).into();
-        let outcome =
-            WriteOutcome { part: wish.part, revision: wish.revision, value, result, at: Some(at) };
-        self.outbox().set_outcome(property, outcome);
+        self.outbox().set_outcome(property, wish.outcome(result, at));
     }
 
     /// The driver broke down while it served the device's lane.

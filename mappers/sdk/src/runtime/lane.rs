@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use twin_core::{DeviceState, Quality, Timestamp, Value, Why, WriteResult};
 
+use crate::Pauses;
 use crate::driver::{Driver, LaneKey, Session};
 use crate::fault::{Fault, Verdict};
 use crate::report::Observation;
@@ -17,7 +18,6 @@ use crate::runtime::marks::Marks;
 use crate::runtime::seat::Seat;
 use crate::runtime::wishes::Wish;
 use crate::schedule::{Job, Schedule};
-use crate::Pauses;
 
 /// A driver that takes longer than this has forgotten its own time-outs.
 const DRIVER_DEADLINE: Duration = Duration::from_secs(120);
@@ -135,7 +135,7 @@ impl<D: Driver> Lane<D> {
         match within(seat.read(polls)).await {
             Ok(samples) => {
                 self.device_up(number);
-                self.seats[number].observe(samples, self.parts.clock.steady(), false);
+                self.seats[number].observe(samples, self.parts.clock.steady());
                 self.parts.news.mark(self.seats[number].device.number);
             }
             Err(fault) => self.device_down(number, &fault),
@@ -166,16 +166,14 @@ impl<D: Driver> Lane<D> {
         let device = Arc::clone(&seat.device);
         let readable = device.properties[property].config.definition.access.readable();
         let read_back = if readable { Some(within(seat.read_one(property)).await) } else { None };
-        let down = match read_back {
-            Some(Ok(sample)) => {
-                seat.observe(vec![sample], self.parts.clock.steady(), true);
-                None
-            }
-            Some(Err(fault)) => Some(fault),
-            None => None,
+        let (said, down) = match read_back {
+            Some(Ok(sample)) => (vec![sample], None),
+            Some(Err(fault)) => (Vec::new(), Some(fault)),
+            None => (Vec::new(), None),
         };
         device.wishes().handle_answered(property);
-        device.set_outcome(property, wish, WriteResult::Applied, wall());
+        let outcome = wish.outcome(WriteResult::Applied, wall());
+        seat.observe_write(said, self.parts.clock.steady(), (property, outcome));
         let name = &device.properties[property].name;
         tracing::info!(device = %device.id, property = %name, revision = %wish.revision, "written");
         if let Some(fault) = down {
@@ -191,7 +189,12 @@ impl<D: Driver> Lane<D> {
                 self.schedule.handle_answer(number, self.parts.clock.steady());
                 tracing::warn!(device = %device.id, property = %name, revision = %wish.revision, reason = %fault, "the device refuses a write");
                 device.wishes().handle_answered(property);
-                device.set_outcome(property, wish, WriteResult::Refused { reason: fault.to_string() }, wall());
+                device.set_outcome(
+                    property,
+                    wish,
+                    WriteResult::Refused { reason: fault.to_string() },
+                    wall(),
+                );
             }
             Verdict::RetryLater => {
                 device.wishes().handle_put_back(property);
@@ -277,7 +280,8 @@ impl<D: Driver> Lane<D> {
     fn tell_overruns(&mut self) {
         let overruns = self.schedule.overruns();
         // Told at 1, 2, 4, 8, ...: a lane that is too slow is so for ever.
-        if overruns > 0 && overruns >= self.overruns_told.saturating_mul(2) && overruns != self.overruns_told {
+        if overruns > 0 && overruns >= self.overruns_told.saturating_mul(2) && overruns != self.overruns_told
+        {
             self.overruns_told = overruns;
             tracing::warn!(lane = %self.parts.key, overruns, "the lane is too slow for what is to be read");
         }
@@ -302,7 +306,7 @@ async fn pushed<D: Driver>(seats: &mut [Seat<D>], news: &Marks, clock: Clock) ->
         let (first, ..) = select_all(waits).await;
         match first {
             (number, Ok(samples)) => {
-                seats[number].observe(samples, clock.steady(), false);
+                seats[number].observe(samples, clock.steady());
                 news.mark(seats[number].device.number);
             }
             (number, Err(fault)) => return (number, fault),

@@ -84,7 +84,8 @@ impl<D: Driver> Mapper<D> {
         let (driver, news, clock) = (Arc::new(driver), Arc::new(Marks::default()), Clock::new());
         let mut by_lane: BTreeMap<_, Vec<Arc<Device<D>>>> = BTreeMap::new();
         for (number, config) in devices.iter().enumerate() {
-            let device = Device::new(number, config).ok_or_else(|| InvalidMapper::Foreign(config.id.clone()))?;
+            let device =
+                Device::new(number, config).ok_or_else(|| InvalidMapper::Foreign(config.id.clone()))?;
             by_lane.entry(driver.lane(&device.link)).or_default().push(Arc::new(device));
         }
         let lane = |(key, devices)| {

@@ -94,9 +94,7 @@ impl Outbox {
 }
 
 fn message(observation: Option<&Observation>, outcome: Option<&WriteOutcome>) -> PropertyTwin {
-    let held = |o: &Observation| {
-        Some(Held { value: o.value.as_ref()?.into(), timestamp: o.gateway_time })
-    };
+    let held = |o: &Observation| Some(Held { value: o.value.as_ref()?.into(), timestamp: o.gateway_time });
     PropertyTwin {
         actual: observation.and_then(held),
         quality: observation.map(|o| o.quality.clone()),

@@ -181,7 +181,11 @@ pub(crate) fn subscriptions<D: Driver>(served: &[Served<D>]) -> Vec<String> {
     served.iter().map(topic).collect()
 }
 
-async fn publish(handle: Handle, number: usize, messages: Vec<(String, Vec<u8>)>) -> (usize, Result<(), PublishError>) {
+async fn publish(
+    handle: Handle,
+    number: usize,
+    messages: Vec<(String, Vec<u8>)>,
+) -> (usize, Result<(), PublishError>) {
     for (topic, body) in messages {
         if let Err(error) = handle.publish_acked(&topic, body, false).await {
             tokio::time::sleep(AGAIN_AFTER).await;

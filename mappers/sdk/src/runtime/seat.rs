@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mapper_contract::WriteOutcome;
 use twin_core::{DeviceState, Quality, Timestamp, Value};
 
 use crate::coerce;
@@ -51,7 +52,10 @@ impl<D: Driver> Seat<D> {
             down: None,
             state: None,
             reporters: device.properties.iter().map(|p| Reporter::new(p.config.report)).collect(),
-            throttled: throttled.filter(|(_, p)| !p.config.report.min_interval.is_zero()).map(|(n, _)| n).collect(),
+            throttled: throttled
+                .filter(|(_, p)| !p.config.report.min_interval.is_zero())
+                .map(|(n, _)| n)
+                .collect(),
             sets: BTreeMap::new(),
             all: ReadSet::new(&device, 0..device.polls.len()),
             device,
@@ -73,7 +77,11 @@ impl<D: Driver> Seat<D> {
         };
         let samples = session.read(&set.points).await?;
         if samples.len() != set.points.len() {
-            return Err(Fault::Protocol(format!("{} samples for {} points", samples.len(), set.points.len())));
+            return Err(Fault::Protocol(format!(
+                "{} samples for {} points",
+                samples.len(),
+                set.points.len()
+            )));
         }
         let said = |(sample, property): (crate::driver::Sample<'_, D::Point>, &usize)| {
             (*property, sample.value, sample.source_time)
@@ -103,15 +111,30 @@ impl<D: Driver> Seat<D> {
         Ok(there.map(|property| (*property, sample.value.clone(), sample.source_time)).collect())
     }
 
-    /// Puts into the outbox what is worth reporting; all of it when `forced`.
-    pub(crate) fn observe(&mut self, said: Vec<Said>, now: Timestamp, forced: bool) {
+    /// Puts into the outbox what is worth reporting.
+    pub(crate) fn observe(&mut self, said: Vec<Said>, now: Timestamp) {
+        self.observe_with(said, now, None);
+    }
+
+    /// Puts into the outbox how a write ended and what was read right after it, worth reporting or not, so that both are
+    /// in one message.
+    pub(crate) fn observe_write(&mut self, said: Vec<Said>, now: Timestamp, outcome: (usize, WriteOutcome)) {
+        self.observe_with(said, now, Some(outcome));
+    }
+
+    fn observe_with(&mut self, said: Vec<Said>, now: Timestamp, outcome: Option<(usize, WriteOutcome)>) {
         let at = wall();
         let mut outbox = self.device.outbox();
+        let forced = outcome.is_some();
+        if let Some((property, outcome)) = outcome {
+            outbox.set_outcome(property, outcome);
+        }
         for (property, value, source_time) in said {
             let config = &self.device.properties[property];
             let fault = value.as_ref().err().cloned();
-            let checked =
-                value.map_err(|fault| fault.why()).and_then(|v| coerce::checked(v, &config.config.definition));
+            let checked = value
+                .map_err(|fault| fault.why())
+                .and_then(|v| coerce::checked(v, &config.config.definition));
             let observation = match checked {
                 Ok(value) => Observation { source_time, ..Observation::good(value, at) },
                 Err(why) => Observation::bad(Quality::Bad(why)),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use twin_core::{Part, Revision, Timestamp, Value};
+use mapper_contract::WriteOutcome;
+use twin_core::{Part, Revision, Timestamp, Value, WriteResult};
 
 /// A value that is to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,14 @@ impl Wish {
     /// Whether the two are the same wish. The value counts: after a restored backup a revision may come again.
     fn is(&self, other: &Self) -> bool {
         self.part == other.part && self.revision == other.revision && self.value == other.value
+    }
+}
+
+impl Wish {
+    /// The answer to it.
+    pub(crate) fn outcome(&self, result: WriteResult, at: Timestamp) -> WriteOutcome {
+        let value = (&self.value).into();
+        WriteOutcome { part: self.part, revision: self.revision, value, result, at: Some(at) }
     }
 }
 
@@ -150,7 +159,10 @@ mod tests {
         assert!(!wishes.handle_wanted(wanted(wish(1, 5))), "it is running");
         wishes.handle_answered(0);
         assert!(!wishes.handle_wanted(wanted(wish(1, 5))), "it was answered");
-        assert!(wishes.handle_wanted(wanted(wish(1, 6))), "the same revision with another value is another wish");
+        assert!(
+            wishes.handle_wanted(wanted(wish(1, 6))),
+            "the same revision with another value is another wish"
+        );
     }
 
     #[test]

@@ -3,16 +3,65 @@ use super::*;
 #[tokio::test]
 async fn nodes_are_listed_with_their_links() {
     let app = App::with_pumps().await;
-    insta::assert_json_snapshot!(app.get("/api/v1/nodes").await.shown(), @"");
+    insta::assert_json_snapshot!(app.get("/api/v1/nodes").await.shown(), @r#"
+        [
+          200,
+          {
+            "items": [
+              {
+                "connected_since": 900,
+                "devices": 2,
+                "first_seen": "[ms]",
+                "last_seen": "[ms]",
+                "link": "connected",
+                "name": "edge-1"
+              }
+            ]
+          }
+        ]
+        "#);
     assert_eq!(app.get("/api/v1/nodes/edge-1").await.body["name"], "edge-1");
-    insta::assert_json_snapshot!(app.get("/api/v1/nodes/edge-9").await.shown(), @"");
+    insta::assert_json_snapshot!(app.get("/api/v1/nodes/edge-9").await.shown(), @r#"
+        [
+          404,
+          {
+            "detail": "no node edge-9 has ever joined: GET /api/v1/nodes lists those that have",
+            "status": 404,
+            "title": "There is no such node",
+            "type": "urn:twinspan:problem:unknown-node"
+          }
+        ]
+        "#);
 }
 
 #[tokio::test]
 async fn devices_are_listed_and_filtered_page_by_page() {
     let app = App::with_pumps().await;
     let base = "/api/v1/nodes/edge-1/devices";
-    insta::assert_json_snapshot!(app.get(&format!("{base}?limit=1")).await.shown(), @"");
+    insta::assert_json_snapshot!(app.get(&format!("{base}?limit=1")).await.shown(), @r#"
+        [
+          200,
+          {
+            "items": [
+              {
+                "id": "default/pump-1",
+                "labels": {
+                  "line": "1"
+                },
+                "name": "pump-1",
+                "namespace": "default",
+                "not_good": 0,
+                "properties": 2,
+                "protocol": "modbus",
+                "revision": 1,
+                "state": "online",
+                "state_since": 5
+              }
+            ],
+            "next": "default/pump-1"
+          }
+        ]
+        "#);
     for (query, found) in [
         ("", json!(["pump-1", "pump-2"])),
         ("?after=default/pump-1", json!(["pump-2"])),
@@ -36,7 +85,71 @@ async fn a_wish_is_pending_until_the_device_answers_and_then_in_sync_or_refused(
     let desired = format!("{device}/desired");
     let answer = app.patch(&desired, json!({"speed": 1200})).await;
     assert_eq!(answer.headers["etag"], "\"1\"");
-    insta::assert_json_snapshot!(answer.shown(), @"");
+    insta::assert_json_snapshot!(answer.shown(), @r#"
+        [
+          200,
+          {
+            "desired_revision": 1,
+            "device": {
+              "id": "default/pump-1",
+              "labels": {
+                "line": "1"
+              },
+              "name": "pump-1",
+              "namespace": "default",
+              "not_good": 0,
+              "properties": 2,
+              "protocol": "modbus",
+              "revision": 1,
+              "state": "online",
+              "state_since": 5
+            },
+            "properties": {
+              "in/pressure": {
+                "convergence": {
+                  "state": "none"
+                },
+                "definition": {
+                  "access": "read",
+                  "type": "float"
+                }
+              },
+              "speed": {
+                "convergence": {
+                  "state": "pending"
+                },
+                "definition": {
+                  "access": "read_write",
+                  "range": {
+                    "max": 3000.0,
+                    "min": 0.0
+                  },
+                  "type": "float",
+                  "unit": "rpm"
+                },
+                "desired": {
+                  "revision": 1,
+                  "set_at": 1000,
+                  "set_by": "rest",
+                  "value": 1200.0
+                },
+                "effective": {
+                  "part": "desired",
+                  "revision": 1,
+                  "value": 1200.0
+                },
+                "reported": {
+                  "cloud_time": "[ms]",
+                  "gateway_time": 20,
+                  "quality": "good",
+                  "revision": 3,
+                  "value": 900.0
+                }
+              }
+            }
+          }
+        ]
+        "#);
     let speed = Value::float(1200.0).unwrap();
     app.node_says(vec![reported(
         1,
@@ -69,7 +182,17 @@ async fn a_stale_if_match_changes_nothing() {
         request
     };
     assert_eq!(app.send(with("\"0\"", 1)).await.status, 200);
-    insta::assert_json_snapshot!(app.send(with("\"0\"", 2)).await.shown(), @"");
+    insta::assert_json_snapshot!(app.send(with("\"0\"", 2)).await.shown(), @r#"
+        [
+          412,
+          {
+            "detail": "the desired values are at revision 1, not 0: read them again",
+            "status": 412,
+            "title": "It has been changed meanwhile",
+            "type": "urn:twinspan:problem:revision-mismatch"
+          }
+        ]
+        "#);
     assert_eq!(app.send(with("\"1\"", 2)).await.status, 200);
     assert_eq!(app.send(with("*", 3)).await.status, 200);
     assert_eq!(app.send(with("W/\"3\"", 4)).await.status, 400);
@@ -119,6 +242,23 @@ async fn health_is_told_and_what_is_not_ready_is_named() {
     assert_eq!(app.get("/readyz").await.shown(), json!([200, {"ready": true}]));
     app.store.close().await;
     app.stop.cancel();
-    insta::assert_json_snapshot!(app.get("/readyz").await.shown(), @"");
+    insta::assert_json_snapshot!(app.get("/readyz").await.shown(), @r#"
+        [
+          503,
+          {
+            "not_ready": [
+              {
+                "name": "store",
+                "why": "the store is closed"
+              },
+              {
+                "name": "server",
+                "why": "it is stopping"
+              }
+            ],
+            "ready": false
+          }
+        ]
+        "#);
     assert_eq!(app.get("/api/v1/nodes").await.status, 503);
 }

@@ -10,7 +10,47 @@ async fn changes_from_nothing_are_everything_and_go_on_from_any_place() {
         (page["items"].as_array().unwrap().len(), &page["more"], &page["next"]),
         (3, &json!(true), &json!(3))
     );
-    insta::assert_json_snapshot!(app.get("/api/v1/changes?since=3").await.shown(), @"");
+    insta::assert_json_snapshot!(app.get("/api/v1/changes?since=3").await.shown(), @r#"
+        [
+          200,
+          {
+            "items": [
+              {
+                "device": "default/pump-2",
+                "node": "edge-1",
+                "part": "reported",
+                "property": "speed",
+                "property_now": {
+                  "convergence": {
+                    "state": "none"
+                  },
+                  "definition": {
+                    "access": "read_write",
+                    "range": {
+                      "max": 3000.0,
+                      "min": 0.0
+                    },
+                    "type": "float",
+                    "unit": "rpm"
+                  },
+                  "reported": {
+                    "cloud_time": "[ms]",
+                    "gateway_time": 20,
+                    "quality": "bad",
+                    "revision": 4,
+                    "value": 10.0,
+                    "why": "device_unreachable"
+                  }
+                },
+                "revision": 4,
+                "seq": 4
+              }
+            ],
+            "more": false,
+            "next": 4
+          }
+        ]
+        "#);
     let gone = PropertyId::new("pump-2".parse().unwrap(), "speed".parse().unwrap());
     app.node_says(vec![Change::Reported(gone, None)]).await;
     let page = app.get("/api/v1/changes?since=4").await.body;

@@ -1,0 +1,150 @@
+//! The benchmark, part by part.
+
+mod load;
+mod process;
+mod raw;
+mod stream;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use process::{Child, Stack};
+
+/// What to measure.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Devices.
+    pub devices: usize,
+    /// Properties of each.
+    pub properties: usize,
+    /// Seconds of flat-out publishing.
+    pub seconds: u64,
+    /// Publishing clients.
+    pub publishers: usize,
+    /// Property updates a second while latency is measured.
+    pub rate: u64,
+}
+
+struct Row {
+    what: String,
+    figure: String,
+    aim: &'static str,
+}
+
+/// Measures and prints a table.
+///
+/// # Errors
+/// When something does not start or does not answer.
+#[expect(clippy::print_stdout, reason = "the table is the result")]
+pub async fn run(plan: &Plan) -> anyhow::Result<()> {
+    let mut rows = Vec::new();
+    let mut row = |what: &str, figure: String, aim| rows.push(Row { what: what.to_owned(), figure, aim });
+
+    eprintln!("raw multi-row upserts into SQLite ...");
+    let raw = raw::measure(plan).await.context("the raw loop")?;
+    row("raw loop: multi-row upserts of 1000, same table and pragmas", format!("{raw:.0} rows/s"), "");
+
+    eprintln!("starting cloud and gateway ...");
+    let stack = Stack::start(plan).await?;
+    load::fill(plan, &stack).await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let at_rest = stack.gateway.rss_kib()?;
+    let cpu = (stack.gateway.cpu()?, Instant::now());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let idle = stack.gateway.cpu()?.saturating_sub(cpu.0).as_secs_f64() / cpu.1.elapsed().as_secs_f64();
+    let count = plan.devices * plan.properties;
+    row(
+        &format!("gateway at rest, {} devices x {} properties, linked", plan.devices, plan.properties),
+        format!("{:.1} MB resident, {:.1} % of a core", mb(at_rest), idle * 100.0),
+        "25 MB",
+    );
+    row("cloud at rest", format!("{:.1} MB resident", mb(stack.cloud.rss_kib()?)), "40 MB");
+
+    eprintln!("{} s flat out ...", plan.seconds);
+    let flat = load::flat_out(plan, &stack).await?;
+    let rate = flat.updates as f64 / flat.took.as_secs_f64();
+    row(
+        "MQTT publish to SQLite commit at the edge, flat out",
+        format!("{rate:.0} updates/s, {:.2} of the raw loop", rate / raw),
+        "0.5 of raw",
+    );
+    let cores = flat.gateway_cpu.as_secs_f64() / flat.took.as_secs_f64();
+    row(
+        "the same, for each second of one core that the gateway used",
+        format!("{:.0} updates ({cores:.2} cores)", flat.updates as f64 / flat.gateway_cpu.as_secs_f64()),
+        "20000",
+    );
+    row("gateway under that load", format!("{:.1} MB resident at most", mb(flat.peak_kib)), "");
+    row(
+        "all of that in the cloud (newest state of each property) after the last commit",
+        format!("{} of {count} equal, {:.0} ms later", flat.equal, flat.cloud_lag.as_secs_f64() * 1e3),
+        "equal, 1 s",
+    );
+    row(
+        "rows that the cloud committed meanwhile",
+        format!("{:.0} rows/s", flat.cloud_rows as f64 / (flat.took + flat.cloud_lag).as_secs_f64()),
+        "10000",
+    );
+
+    eprintln!("latency at {} updates/s ...", plan.rate);
+    let latency = load::latency(plan, &stack).await?;
+    for (what, samples, aim) in [
+        ("publish to stored answer", latency.edge, "2 / 10 ms"),
+        ("publish to the cloud's event stream", latency.cloud, "5 / 20 ms"),
+    ] {
+        ensure!(!samples.is_empty(), "no sample of: {what}");
+        let what = format!("{what}, p50 / p99 / max at {}/s ({} samples)", plan.rate, samples.len());
+        row(&what, percentiles(samples), aim);
+    }
+    stack.stop().await?;
+
+    println!("\n| what | measured | aim |\n|---|---|---|");
+    for Row { what, figure, aim } in rows {
+        println!("| {what} | {figure} | {aim} |");
+    }
+    println!("\n{}", machine());
+    Ok(())
+}
+
+fn mb(kib: u64) -> f64 {
+    kib as f64 * 1024.0 / 1e6
+}
+
+fn percentiles(mut samples: Vec<Duration>) -> String {
+    samples.sort_unstable();
+    let at = |share: f64| samples[((samples.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    format!("{:.1} / {:.1} / {:.1} ms", at(0.5), at(0.99), at(1.0))
+}
+
+/// The machine in a line.
+fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu
+        .lines()
+        .find_map(|l| l.strip_prefix("model name"))
+        .unwrap_or("")
+        .trim_start_matches(['\t', ' ', ':']);
+    let cores = cpu.lines().filter(|l| l.starts_with("processor")).count();
+    let memory = read("/proc/meminfo");
+    let memory: HashMap<&str, &str> = memory.lines().filter_map(|l| l.split_once(':')).collect();
+    let memory = memory.get("MemTotal").map_or("", |m| m.trim());
+    format!("machine: {cores} cores ({model}), {memory}; publisher, gateway and cloud share them")
+}
+
+impl Child {
+    fn cpu(&self) -> anyhow::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        let ticks = |n: usize| fields.get(n).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
+        // Linux reports in ticks of 10 ms to user space, on every architecture.
+        Ok(Duration::from_millis((ticks(11) + ticks(12)) * 10))
+    }
+
+    fn rss_kib(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+    }
+}
