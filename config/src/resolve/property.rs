@@ -45,7 +45,13 @@ pub(super) fn property(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink)
     let every = written.every.map_or(EVERY, |every| every.get());
     rules.polling(sink);
     let stale_after = written.stale_after.map(|age| age.get()).filter(|age| rules.stale(*age, every, sink));
-    let report = rules.report(written.report.unwrap_or_default(), sink);
+    let mut report = rules.report(written.report.unwrap_or_default(), sink);
+    if let Some(age) = stale_after {
+        // An unchanged value is passed on before it would count as stale.
+        let silence = age / 2;
+        report.max_silence = Some(report.max_silence.map_or(silence, |written| written.min(silence)));
+        definition.stale_after_ms = u64::try_from(age.as_millis()).ok();
+    }
     let point = match point {
         Some(None) => return None,
         Some(Some(point)) => Some(point),

@@ -132,6 +132,9 @@ fn read_wish(definition: &PropertyDefinition, wanted: &Json, now: Timestamp) -> 
             now.as_millis()
         ));
     }
+    if definition.value_type == ValueType::Json && value.to_string().len() > Value::MAX_BYTES {
+        return Err(format!("write JSON of at most {} KiB", Value::MAX_BYTES / 1024));
+    }
     let value = Value::from_json(definition.value_type, &value).map_err(|error| error.to_string())?;
     definition.check_wanted(&value).map_err(|error| error.to_string())?;
     Ok(Wanted { value, until })
@@ -195,6 +198,7 @@ mod tests {
             (json!({"speed": {"value": 5, "valid_until": 1000}}), 422, "write a moment to come"),
             (json!({"speed": {"value": 5, "until": 1}}), 422, "unknown field"),
             (json!({"recipe": {"steps": []}}), 422, "around an object"),
+            (json!({"recipe": "x".repeat(65_536)}), 422, "at most 64 KiB"),
         ] {
             let problem = read(&patch).unwrap_err();
             assert_eq!(problem.status, status, "{patch}");

@@ -74,6 +74,9 @@ pub struct PropertyDefinition {
     /// How far a float read back may lie from the one written, in the property's unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
+    /// How old a value may get, in milliseconds, before it counts as stale; none: any age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_after_ms: Option<u64>,
 }
 
 /// Why a value cannot be wanted of a property.
@@ -117,6 +120,7 @@ impl PropertyDefinition {
             range: None,
             one_of: Vec::new(),
             tolerance: None,
+            stale_after_ms: None,
         }
     }
 

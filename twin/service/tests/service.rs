@@ -267,3 +267,29 @@ async fn it_only_shuts_down() {
     let dir = tempfile::tempdir().unwrap();
     start(dir.path()).await.end().await;
 }
+
+#[tokio::test]
+async fn a_value_whose_mapper_falls_silent_gets_stale_with_its_old_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let rig = start(dir.path()).await;
+    let mut level = PropertyDefinition::new(ValueType::Int, Access::Read);
+    level.stale_after_ms = Some(150);
+    let properties = BTreeMap::from([(name("level"), level)]);
+    let definition = DeviceDefinition { properties, ..DeviceDefinition::default() };
+    rig.handle.declare(BTreeMap::from([(device(), definition)])).await.unwrap();
+    let mut events = rig.handle.events();
+    let report = rig.handle.report(value("level", Value::Int(7))).await.unwrap();
+    let read = report.properties[0].2.clone().unwrap();
+    let stale = loop {
+        tokio::time::timeout(Duration::from_secs(10), events.recv()).await.unwrap().unwrap();
+        let now = reported(&rig, "level").await.unwrap();
+        if !now.quality.is_good() {
+            break now;
+        }
+    };
+    assert_eq!(stale.quality, Quality::Bad(Why::Stale));
+    assert_eq!((stale.value, stale.gateway_time), (read.value, read.gateway_time));
+    rig.handle.report(value("level", Value::Int(8))).await.unwrap();
+    assert!(reported(&rig, "level").await.unwrap().quality.is_good(), "and comes back with a fresh value");
+    rig.end().await;
+}
