@@ -40,12 +40,12 @@ fn run(args: Args) -> anyhow::Result<()> {
     logging::start();
     match args.command.unwrap_or(Command::Serve(args.serve)) {
         Command::Serve(serve) => runtime()?.block_on(async {
+            let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
+            let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
             let stop = CancellationToken::new();
             let cloud = Cloud::new(serve.into_settings());
             let mut server = tokio::task::JoinSet::new();
             server.spawn(cloud.run(stop.clone()));
-            let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
-            let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
             let ended = tokio::select! {
                 ended = server.join_next() => ended,
                 _ = terminate.recv() => None,

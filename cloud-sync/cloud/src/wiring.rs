@@ -139,6 +139,8 @@ impl Bound {
         });
         tracing::info!(page = %format!("http://{rest_address}/"), hub = ?hub_addresses, "the cloud is ready");
         let first = tokio::select! {
+            // First of all: once it is told to stop, a task that ends is none that ends early.
+            biased;
             () = stop.cancelled() => Ok(()),
             error = store.failed() => Err(Error::Store(error)),
             ended = tasks.join_next() => early(ended),

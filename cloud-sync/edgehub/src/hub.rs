@@ -20,6 +20,8 @@ use crate::settings::Settings;
 use crate::status::{LinkState, LinkStatus};
 use crate::tls::mutual;
 
+/// How long an owner may take, after the stop, to hear that the connection is gone.
+const LAST_WORD: Duration = Duration::from_secs(1);
 const SOFTWARE: &str = concat!("twinspan ", env!("CARGO_PKG_VERSION"));
 
 /// The edge's end of the link.
@@ -142,6 +144,7 @@ impl EdgeHub {
                 // An owner that is gone need not know.
                 _ = self.events.send(gone) => {}
                 () = discard(&mut self.commands) => {}
+                () = after(stop, LAST_WORD) => {}
             }
         }
         end
@@ -175,6 +178,12 @@ fn set(status: &watch::Sender<LinkStatus>, state: LinkState) {
         status.state = state;
         status.since = wall();
     });
+}
+
+/// Ends `wait` after `stop`.
+async fn after(stop: &CancellationToken, wait: Duration) {
+    stop.cancelled().await;
+    sleep(wait).await;
 }
 
 /// Takes commands and does nothing; ends when there will be none.

@@ -245,7 +245,7 @@ fn fail(request: Request, error: &StoreError) {
 }
 
 /// Drops deletions that nobody needs any more, and notes up to where.
-async fn purge(connection: &mut SqliteConnection, now: i64) -> Result<(), sqlx::Error> {
+pub(crate) async fn purge(connection: &mut SqliteConnection, now: i64) -> Result<(), sqlx::Error> {
     let kept = i64::try_from(DELETIONS_KEPT.as_millis()).unwrap_or(i64::MAX);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     if let Some(seq) = documents::purge(&mut transaction, now - kept).await? {

@@ -28,7 +28,7 @@ use super::parameters::{DevicePath, NoParameters, Peer, PropertyPath, Strict, if
         content = BTreeMap<String, serde_json::Value>,
         content_type = "application/merge-patch+json",
         description = "A value alone may stand for the object with a value in it; null deletes",
-        example = json!({"speed": 1200, "mode": {"value": "auto", "valid_until": 1900000000000i64}, "old": null}),
+        example = json!({"mode": {"valid_until": 1900000000000i64, "value": "auto"}, "old": null, "speed": 1200}),
     ),
     responses(
         (status = 200, body = TwinView, headers(("ETag" = String, description = "For the next If-Match"))),

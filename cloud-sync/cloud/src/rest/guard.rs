@@ -12,7 +12,7 @@ use twin_api::ProblemKind;
 use super::answer::Failure;
 use super::{Rest, changes};
 
-/// The longest that a request without a wait of its own may take.
+/// The longest that a request may take besides the longest wait that it can ask for.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// The host names that requests may be addressed to; none: any. A page of another site that makes its own name point

@@ -37,11 +37,13 @@ pub(crate) struct Link {
     pub(crate) last_seen: Timestamp,
 }
 
+/// None when the node's link is not up.
+type LinkOf = dyn Fn(&NodeName) -> Option<Link> + Send + Sync;
+
 /// Tells of each node whether its link is up.
 #[derive(Clone)]
 pub(crate) struct Links {
-    /// None when the link is not up.
-    pub(crate) of: Arc<dyn Fn(&NodeName) -> Option<Link> + Send + Sync>,
+    pub(crate) of: Arc<LinkOf>,
     /// Changes whenever a link comes up or goes down.
     pub(crate) changes: watch::Receiver<u64>,
 }

@@ -58,10 +58,10 @@ impl Edge {
     }
 
     pub(crate) fn desired(&self, n: usize) -> Option<Value> {
-        match &self.table.lock().unwrap().rows.get(&Key::Desired(property(n)))?.change {
-            Change::Desired(_, desired) => desired.as_ref().map(|d| d.value.clone()),
-            _ => None,
-        }
+        let table = self.table.lock().unwrap();
+        let entry = table.rows.get(&Key::Desired(property(n)))?;
+        let Change::Desired(_, desired) = &entry.change else { return None };
+        desired.as_ref().map(|desired| desired.value.clone())
     }
 
     pub(crate) async fn connected(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! Values up and down, and what cuts, restarts and rivals do to them.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use edgehub::LinkState;
 use twin_core::{Change, Value};
@@ -148,4 +149,18 @@ async fn both_ends_stop_within_their_deadlines_while_connected() {
             .await;
         edge.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_goes_silent_is_noticed_at_both_ends() {
+    let cloud = Cloud::start_with(|settings| settings.timing.heartbeat = Duration::from_secs(1)).await;
+    let proxy = Proxy::start(cloud.plain).await;
+    let edge = Edge::start(&ws(proxy.address), "line-1", None);
+    edge.connected().await;
+    eventually("the node is listed", || async { cloud.registry.nodes().len() == 1 }).await;
+    proxy.hush();
+    edge.complains("nothing was heard for three heartbeats").await;
+    eventually("the cloud has noticed", || async { cloud.registry.nodes().is_empty() }).await;
+    edge.stop().await;
+    cloud.stop().await;
 }

@@ -11,7 +11,8 @@ pub(super) fn halves(mut batch: Batch) -> Result<(Batch, Batch), Batch> {
     let Some(end) = middle.checked_sub(1).and_then(|last| batch.entries.get(last)).map(|e| e.revision) else {
         return Err(batch);
     };
-    let between = Cursor { incarnation: batch.cursor.incarnation, revision: end };
+    // There is more behind it, so nobody but the author's running process may resume from it.
+    let between = batch.cursor.on_the_way_at(end);
     let rest = batch.entries.split_off(middle);
     let (first, second) = match batch.base {
         Base::Cursor(base) => (Base::Cursor(base), Base::Cursor(between)),

@@ -128,15 +128,22 @@ fn a_long_batch_goes_in_parts_that_join_on_and_is_acknowledged_once() {
     let base = Base::Cursor(cursor(0));
     edge.send(StreamId::TWIN, Message::Batch(batch(100, 30_000, base))).unwrap();
     let (_, at_cloud) = talk(&mut edge, &mut cloud, at(1));
-    let (mut place, mut entries) = (cursor(0), 0);
+    let (mut place, mut entries, mut parts) = (cursor(0), 0, 0);
     for message in messages(at_cloud) {
         let Message::Batch(part) = message else { panic!("{message:?}") };
         assert_eq!(part.base, Base::Cursor(place));
+        assert_eq!(
+            part.cursor.is_on_the_way(),
+            part.cursor != cursor(105),
+            "a cut is no place to resume from"
+        );
         place = part.cursor;
+        parts += 1;
         entries += part.entries.len();
         cloud.send(StreamId::TWIN, Message::Ack(part.cursor)).unwrap();
     }
     assert_eq!((place, entries), (cursor(105), 100));
+    assert!(!place.is_on_the_way() && parts > 10);
     let (at_edge, _) = talk(&mut edge, &mut cloud, at(2));
     assert_eq!(messages(at_edge), [Message::Ack(cursor(105))]);
     cloud.send(StreamId::TWIN, Message::Ack(cursor(50))).unwrap();

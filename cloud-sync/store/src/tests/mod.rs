@@ -1,6 +1,7 @@
 mod crash;
 mod desired;
 mod model;
+mod pages;
 mod reads;
 
 use std::sync::Arc;

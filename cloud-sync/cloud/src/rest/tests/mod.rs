@@ -4,6 +4,7 @@ mod bad_input;
 mod routes;
 mod streams;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -125,12 +126,15 @@ fn request(method: Method, path: &str, body: Option<&Json>) -> Request<Body> {
     }
 }
 
-/// The same without moments of the real clock.
+/// The same without moments of the real clock, and with members in order of name.
 fn masked(json: Json) -> Json {
     match json {
         Json::Number(n) if n.as_i64().is_some_and(|n| n > 1_600_000_000_000) => json!("[ms]"),
         Json::Array(items) => items.into_iter().map(masked).collect(),
-        Json::Object(members) => members.into_iter().map(|(k, v)| (k, masked(v))).collect(),
+        Json::Object(members) => {
+            let sorted: BTreeMap<_, _> = members.into_iter().map(|(k, v)| (k, masked(v))).collect();
+            sorted.into_iter().collect()
+        }
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => json,
     }
 }

@@ -1,0 +1,23 @@
+//! What the whole-stack tests share: real processes, their ports and folders, clients to talk to them, real peers.
+//!
+//! A harness that cannot do its work panics with what is missing: its caller is a test.
+
+mod cloud;
+mod edge;
+mod http;
+mod mqtt;
+mod peers;
+mod ports;
+mod process;
+mod same;
+mod wait;
+
+pub use cloud::Cloud;
+pub use edge::{Edge, Uplink};
+pub use http::{Answer, raw, request};
+pub use mqtt::{Message, Mqtt};
+pub use peers::{ModbusPlc, Mosquitto, SKIP_PEERS};
+pub use ports::Port;
+pub use process::{Process, binary};
+pub use same::{comparable, difference};
+pub use wait::{eventually, eventually_within};
