@@ -4,7 +4,7 @@
 use std::io::{Write as _, stdout};
 use std::time::Instant;
 
-use config::{Check, NoSecrets, Protocol, Source, load};
+use config::{Check, Loader, NoSecrets, Protocol, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -41,18 +41,32 @@ fn main() -> std::io::Result<()> {
     let short: String = (0..1000).map(|n| device(n, "    model: meter\n")).collect();
     let own = format!("    properties:\n{}", properties("      "));
     let long: String = (0..1000).map(|n| device(n, &own)).collect();
+    let link = "    modbus: {tcp: '$(host):502', unit: $(unit)}\n";
+    let parameters = "    parameters: {host: {type: string}, unit: {type: int}, base: {type: int}}\n";
+    let open = format!("models:\n  meter:\n{parameters}{link}    properties:\n{}", properties("      "))
+        .replace("input: ", "input: $(base+")
+        .replace("}, every", ")}, every");
+    let mut table = "name,host,unit,base\n".to_owned();
+    for n in 0..1000 {
+        table += &format!("meter-{n},h,{},{n}\n", n % 247);
+    }
     let bad = long.replace("every: 1s", "evry: 1s");
+
+    let from = "{file: m.csv, model: meter}";
+    let read = |_: &str, _: &str| Ok(("m.csv".to_owned(), table.clone().into_bytes()));
 
     let mut out = stdout();
     for (name, text) in [
         ("one model", format!("{gateway}{model}devices:\n{short}")),
         ("all written out", format!("{gateway}devices:\n{long}")),
+        ("one table, every property with a parameter", format!("{gateway}{open}devices_from: {from}\n")),
         ("all written out, each with a fault", format!("{gateway}devices:\n{bad}")),
     ] {
         let bytes = text.len();
         let sources = [Source::new("plant.yaml", text)];
         let begin = Instant::now();
-        let loaded = load(&sources, &[Protocol::of::<Link, Point>("modbus")], &NoSecrets);
+        let protocols = [Protocol::of::<Link, Point>("modbus")];
+        let loaded = Loader::new(&protocols).tables(&read).load(&sources, &NoSecrets);
         let took_ms = begin.elapsed().as_millis();
         let outcome = match &loaded {
             Ok(loaded) => {

@@ -142,6 +142,8 @@ impl PropertyConfig {
 pub struct ReportPolicy {
     /// How far a number must move from the one last passed on, in the property's unit; 0: every change.
     pub deadband: f64,
+    /// How far, in percent of the value last passed on; 0: the other deadband alone counts.
+    pub deadband_percent: f64,
     /// After how long an unchanged value is passed on again; none: never.
     pub max_silence: Option<Duration>,
     /// The shortest time between two values; a newer one waits for it to end.

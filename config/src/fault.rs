@@ -135,6 +135,18 @@ impl Findings {
         }
     }
 
+    /// Names another place beside every finding that has none yet.
+    pub(crate) fn relate(&mut self, to: impl Fn(Span) -> (Span, &'static str)) {
+        for finding in self.faults.iter_mut().chain(&mut self.warnings) {
+            finding.related.get_or_insert_with(|| to(finding.at));
+        }
+    }
+
+    /// How many faults were found.
+    pub(crate) fn count(&self) -> usize {
+        self.faults.len() + self.left_out
+    }
+
     /// Whether no fault was found yet.
     pub(crate) fn is_clean(&self) -> bool {
         self.faults.is_empty()
@@ -153,17 +165,17 @@ impl Findings {
     }
 
     /// The warnings when nothing is wrong.
-    pub(crate) fn into_result(self, sources: &[Source]) -> Result<Vec<Fault>, Faults> {
+    pub(crate) fn into_result<S: AsRef<Source>>(self, sources: &[S]) -> Result<Vec<Fault>, Faults> {
         let faults = self.into_faults(sources);
         if faults.faults.is_empty() { Ok(faults.warnings) } else { Err(faults) }
     }
 
     /// Everything with its place, in the order of the files.
-    pub(crate) fn into_faults(self, sources: &[Source]) -> Faults {
-        let lines = Lines::of(sources);
+    pub(crate) fn into_faults<S: AsRef<Source>>(self, sources: &[S]) -> Faults {
+        let lines = Lines::of(sources.iter().map(AsRef::as_ref));
         let located = |mut findings: Vec<Finding>| {
             findings.sort_by_key(|finding| finding.at);
-            findings.dedup_by(|a, b| a.at == b.at && a.message == b.message);
+            findings.dedup_by(|a, b| a.at == b.at && a.message == b.message && a.related == b.related);
             findings.into_iter().map(|finding| finding.locate(&lines, &self.secrets)).collect()
         };
         Faults { faults: located(self.faults), warnings: located(self.warnings), left_out: self.left_out }

@@ -5,7 +5,9 @@
 #![warn(missing_docs)]
 
 mod config;
+mod csv;
 mod decode;
+mod diff;
 mod duration;
 mod endpoint;
 mod fault;
@@ -21,17 +23,20 @@ mod schema;
 mod secret;
 mod source;
 mod suggest;
+mod table;
 mod written;
 
 pub use config::{
     Api, Cloud, Config, DeviceConfig, ExternalBroker, Gateway, Level, Log, LogFormat, Mqtt, PropertyConfig,
     ReportPolicy,
 };
+pub use diff::{DeviceDiff, Diff, FieldDiff, PropertyDiff, Values};
 pub use duration::{AnyDuration, BoundedDuration, InvalidDuration};
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use fault::{Fault, Faults};
-pub use load::{Loaded, load};
+pub use load::{Checked, Loaded, Loader, load};
 pub use protocol::{Body, Check, CheckFault, Protocol};
 pub use schema::json_schema;
 pub use secret::{NoSecrets, Secret, SecretRef, SecretSource};
 pub use source::{Place, Source};
+pub use table::{NoTables, TableSource};

@@ -1,20 +1,25 @@
 //! Texts in, configuration or faults out.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::config::Config;
+use twin_core::DeviceId;
+
+use crate::config::{Config, DeviceConfig, Gateway};
 use crate::decode::{Sink, Spot};
 use crate::fault::{Fault, Faults, Finding};
 use crate::node::{Entry, Kind, Node};
 use crate::parse::parse;
 use crate::path::Path;
 use crate::protocol::Protocol;
-use crate::resolve;
+use crate::resolve::{self, Devices, Secrets, Shop, Tables};
 use crate::scalar::cut;
 use crate::secret::SecretSource;
 use crate::source::{Source, Span};
 use crate::suggest::{list, nearest};
+use crate::table::{NoTables, TableSource};
 
 /// A configuration that is right, with what in it may not be meant.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,11 +30,94 @@ pub struct Loaded {
     pub warnings: Vec<Fault>,
 }
 
-/// The keys at the top of a file.
+/// Devices from tables; every file may have some.
+const TABLES: &str = "devices_from";
+
+/// The keys at the top of a file, below which all files are put together.
 const TOP: [&str; 3] = ["gateway", "models", "devices"];
 
-/// Reads the texts as one configuration. `protocols` are those that devices may name; `secrets` reads what stands as
-/// `${file:...}` or `${env:...}` in the gateway's settings and in the links of devices.
+/// A configuration that is right as far as it can be known without its secrets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// Its devices; one whose link holds a reference has no link here.
+    pub devices: BTreeMap<DeviceId, Arc<DeviceConfig>>,
+    /// How many references were left unread.
+    pub unread: usize,
+    /// What may not be meant, in the order of the files.
+    pub warnings: Vec<Fault>,
+}
+
+/// Reads texts as one configuration.
+#[derive(Clone, Copy)]
+pub struct Loader<'a> {
+    protocols: &'a [Protocol],
+    tables: &'a dyn TableSource,
+}
+
+impl<'a> Loader<'a> {
+    /// A reader of configurations whose devices may name these protocols; it knows no tables.
+    #[must_use]
+    pub fn new(protocols: &'a [Protocol]) -> Self {
+        Self { protocols, tables: &NoTables }
+    }
+
+    /// The same, with the tables that `devices_from` may name.
+    #[must_use]
+    pub fn tables(self, tables: &'a dyn TableSource) -> Self {
+        Self { tables, ..self }
+    }
+
+    /// Reads the texts; `secrets` reads what stands as `${file:...}` or `${env:...}` in the gateway's settings and in the
+    /// links of devices.
+    ///
+    /// # Errors
+    /// [`Faults`] with everything that is wrong in any of them.
+    pub fn load(self, sources: &[Source], secrets: &dyn SecretSource) -> Result<Loaded, Faults> {
+        let read = self.read(sources, &Secrets::Read(secrets))?;
+        match read.gateway {
+            Some(gateway) => {
+                Ok(Loaded { config: Config { gateway, devices: read.devices }, warnings: read.warnings })
+            }
+            // Without a gateway there was a fault, so this is not reached.
+            None => Err(Faults { faults: Vec::new(), warnings: read.warnings, left_out: 0 }),
+        }
+    }
+
+    /// As [`load`](Self::load), with every reference left unread and taken for right.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn check(self, sources: &[Source]) -> Result<Checked, Faults> {
+        let secrets = Secrets::Left(Cell::new(0));
+        let Read { devices, warnings, .. } = self.read(sources, &secrets)?;
+        Ok(Checked { devices, unread: secrets.left(), warnings })
+    }
+
+    fn read(self, sources: &[Source], secrets: &Secrets<'_>) -> Result<Read, Faults> {
+        let mut sink = Sink::default();
+        let mut tops = TOP.map(Top::new);
+        let mut from_tables = Vec::new();
+        for (index, source) in (0u32..).zip(sources) {
+            if let Some(root) = parse(index, source, &mut sink) {
+                merge(index, &root, &mut tops, &mut from_tables, &mut sink);
+            }
+        }
+        let whole = sink.is_clean();
+        let [gateway, models, written] = tops.map(Top::into_entry);
+        let gateway = resolve::gateway(&top(&gateway), whole, secrets, &mut sink);
+        let models = resolve::models(&top(&models), self.protocols, &mut sink);
+        let shop = Shop { models: &models, protocols: self.protocols, secrets };
+        let mut devices = Devices::default();
+        resolve::devices(&top(&written), shop, &mut devices, &mut sink);
+        let mut tables = Tables { texts: sources.iter().map(Cow::Borrowed).collect(), source: self.tables };
+        resolve::tables(&from_tables, &mut tables, shop, &mut devices, &mut sink);
+        let devices = devices.finish(&top(&written), &mut sink);
+        let warnings = sink.into_result(&tables.texts)?;
+        Ok(Read { gateway, devices, warnings })
+    }
+}
+
+/// Reads the texts as one configuration without tables: [`Loader`] in short.
 ///
 /// # Errors
 /// [`Faults`] with everything that is wrong in any of them.
@@ -38,24 +126,14 @@ pub fn load(
     protocols: &[Protocol],
     secrets: &dyn SecretSource,
 ) -> Result<Loaded, Faults> {
-    let mut sink = Sink::default();
-    let mut tops = TOP.map(Top::new);
-    for (index, source) in (0u32..).zip(sources) {
-        if let Some(root) = parse(index, source, &mut sink) {
-            merge(index, &root, &mut tops, &mut sink);
-        }
-    }
-    let whole = sink.is_clean();
-    let [gateway, models, devices] = tops.map(Top::into_entry);
-    let gateway = resolve::gateway(&top(&gateway), whole, secrets, &mut sink);
-    let models = resolve::models(&top(&models), protocols, &mut sink);
-    let devices = resolve::devices(&top(&devices), &models, protocols, secrets, &mut sink);
-    let warnings = sink.into_result(sources)?;
-    match gateway {
-        Some(gateway) => Ok(Loaded { config: Config { gateway, devices }, warnings }),
-        // Without a gateway there was a fault, so this is not reached.
-        None => Err(Faults { faults: Vec::new(), warnings, left_out: 0 }),
-    }
+    Loader::new(protocols).load(sources, secrets)
+}
+
+struct Read {
+    /// None where it holds references that were left unread, or is wrong.
+    gateway: Option<Gateway>,
+    devices: BTreeMap<DeviceId, Arc<DeviceConfig>>,
+    warnings: Vec<Fault>,
 }
 
 fn top(entry: &Entry) -> Spot<'_> {
@@ -97,7 +175,7 @@ impl Top {
 }
 
 /// Sorts what stands at the top of one file.
-fn merge(index: u32, root: &Node, tops: &mut [Top; 3], sink: &mut Sink) {
+fn merge(index: u32, root: &Node, tops: &mut [Top; 3], tables: &mut Vec<Entry>, sink: &mut Sink) {
     if root.is_null() {
         return;
     }
@@ -112,10 +190,15 @@ fn merge(index: u32, root: &Node, tops: &mut [Top; 3], sink: &mut Sink) {
             top.add(entry, sink);
             continue;
         }
-        let known = TOP.into_iter().filter(|word| root.entry(word).is_none());
+        if &*entry.key == TABLES {
+            tables.push(entry.clone());
+            continue;
+        }
+        let words = || TOP.into_iter().chain([TABLES]);
+        let known = words().filter(|word| root.entry(word).is_none());
         let hint = match nearest(&entry.key, known) {
             Some(word) => format!("did you mean `{word}`?"),
-            None => format!("known here: {}", list(TOP)),
+            None => format!("known here: {}", list(words())),
         };
         let message = format!("the key `{}` is not known here", cut(&entry.key));
         let at = Span { source: index, ..entry.key_at };

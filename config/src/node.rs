@@ -28,7 +28,8 @@ pub(crate) struct Scalar {
     pub(crate) plain: bool,
     /// It stands in the file as `${...}`; the text must not be shown.
     pub(crate) secret: bool,
-    /// It stands in the file as `${...}` and could not be read, which is reported.
+    /// What it stands for is not known: a reference that is not read (or cannot be, which is reported), a placeholder
+    /// without a value. The decoder passes it over.
     pub(crate) unread: bool,
 }
 
@@ -53,6 +54,11 @@ impl Node {
     /// Whether nothing is written here.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Scalar(s) if s.plain && !s.secret && scalar::is_null(&s.text))
+    }
+
+    /// Whether what stands here is not known.
+    pub(crate) fn is_unread(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar(s) if s.unread)
     }
 
     /// The entries of a map.

@@ -43,6 +43,12 @@ impl Source {
     }
 }
 
+impl AsRef<Source> for Source {
+    fn as_ref(&self) -> &Source {
+        self
+    }
+}
+
 /// A stretch of one source, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Span {
@@ -76,16 +82,17 @@ const AROUND: usize = 2048;
 
 /// The sources with the beginnings of their lines, so that a span is found without reading the text again.
 pub(crate) struct Lines<'a> {
-    sources: &'a [Source],
+    sources: Vec<&'a Source>,
     starts: Vec<Vec<usize>>,
 }
 
 impl<'a> Lines<'a> {
-    pub(crate) fn of(sources: &'a [Source]) -> Self {
-        let starts = |source: &Source| {
+    pub(crate) fn of(sources: impl Iterator<Item = &'a Source>) -> Self {
+        let starts = |source: &&Source| {
             std::iter::once(0).chain(source.text.match_indices('\n').map(|(at, _)| at + 1)).collect()
         };
-        Self { sources, starts: sources.iter().map(starts).collect() }
+        let sources = sources.collect::<Vec<_>>();
+        Self { starts: sources.iter().map(starts).collect(), sources }
     }
 
     /// The name, line and column of the beginning of `span`.

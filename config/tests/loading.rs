@@ -50,7 +50,12 @@ fn the_example_is_right_and_holds_what_it_says() {
     assert_eq!(pressure.point::<Point>(), Some(&Point::Input(0)));
     assert_eq!(pressure.definition.range, Some(Range { min: 0.0, max: 16.0 }));
     assert_eq!(pressure.every, Some(Duration::from_secs(1)));
-    assert_eq!(pressure.report.max_silence, Some(Duration::from_secs(60)));
+    let half_of_stale_after = Duration::from_secs(5);
+    assert_eq!(
+        pressure.report.max_silence,
+        Some(half_of_stale_after),
+        "it never gets stale by standing still"
+    );
     let mode = &device.properties[&name("mode")];
     assert_eq!(mode.definition.access, Access::ReadWrite);
     assert_eq!(mode.definition.one_of, [Value::Int(0), Value::Int(1), Value::Int(2)]);
@@ -275,4 +280,19 @@ fn a_byte_order_mark_and_windows_line_ends_do_not_move_the_place() {
     assert_eq!(faults.faults.iter().map(|f| f.place.line).collect::<Vec<_>>(), [3, 4], "{shown}");
     assert!(shown.contains("3 |   é: 1\n  |   ^\n"), "{shown}");
     assert!(shown.contains("4 |   nod: b\n  |   ^^^\n"), "{shown}");
+}
+
+#[test]
+fn a_check_without_secrets_takes_every_reference_for_right_and_finds_the_other_faults() {
+    let text = "gateway:\n  node: a\n  api: {listen: '${env:NOBODY}'}\n  cloud: {url: 'wss://${env:NOBODY}', token: '${file:/nobody}'}\n\
+                \x20 mqtt: {external: {url: '${env:NOBODY}', username: '${env:NOBODY}', password: p}}\n\
+                devices:\n  d:\n    modbus:\n      tcp: '${env:NOBODY}:502'\n      unit: ${env:NOBODY}\n    properties: {x: {type: int, modbus: {input: 1}}}\n";
+    let check = |text: &str| config::Loader::new(&protocols()).check(&[Source::new("plant.yaml", text)]);
+    let checked = check(text).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!((checked.unread, checked.devices.len()), (7, 1));
+    assert_eq!(checked.devices[&id("d")].link, None, "a link that is not known is not made up");
+    let faults =
+        check(&text.replace("unit:", "unt:").replace("${env:NOBODY}:502", "${evn:NOBODY}")).unwrap_err();
+    let messages = faults.faults.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>();
+    assert_eq!(messages, ["this is not a reference to a secret", "the key `unt` is not known here"]);
 }

@@ -53,3 +53,57 @@ fn slips_do_not_fit_the_schema() {
         json!({ "devices": { "p": { "properties": { "x": { "type": "int", "modbus": { "holdin": 1 } } } } } })
     ));
 }
+
+#[test]
+fn a_reference_fits_wherever_the_reader_takes_it_and_nowhere_else() {
+    let fits = |value: &Value| validator().is_valid(value);
+    for gateway in [
+        json!({ "node": "${env:NODE}" }),
+        json!({ "node": "a", "log": { "level": "${env:LEVEL}" } }),
+        json!({ "node": "a", "shutdown_grace": "${env:GRACE}" }),
+        json!({ "node": "a", "mqtt": { "external": { "url": "${env:URL}" } } }),
+    ] {
+        let whole = json!({ "gateway": gateway, "devices": { "d": {} } });
+        assert!(fits(&whole), "{whole}");
+        let checked =
+            config::Loader::new(&protocols()).check(&[config::Source::new("a.yaml", whole.to_string())]);
+        assert_eq!(
+            checked.map(|checked| checked.unread).map_err(|faults| faults.to_string()),
+            Ok(1),
+            "{whole}"
+        );
+    }
+    assert!(fits(
+        &json!({ "devices": { "d": { "modbus": { "tcp": "h", "unit": "${file:/unit}", "keep_open": "${env:K}" } } } })
+    ));
+    assert!(!fits(&json!({ "gateway": { "node": "${vault:x}" } })));
+    assert!(!fits(&json!({ "devices": { "d": { "properties": { "x": { "type": "${env:TYPE}" } } } } })));
+}
+
+#[test]
+fn the_word_alone_fits_where_the_rest_has_defaults() {
+    for (mqtt, right) in [("embedded", true), ("external", false), ("extern", false)] {
+        let whole = json!({ "gateway": { "node": "a", "mqtt": mqtt }, "devices": { "d": {} } });
+        assert_eq!(validator().is_valid(&whole), right, "{whole}");
+        assert_eq!(read(&[("a.yaml", &whole.to_string())]).is_ok(), right, "{whole}");
+    }
+}
+
+#[test]
+fn placeholders_fit_in_models_and_nowhere_else() {
+    let validator = validator();
+    let fits = |value: Value| validator.is_valid(&value);
+    let properties = json!({ "x": { "type": "$(type)", "every": "$(every)", "range": ["$(low)", 1],
+        "modbus": { "holding": { "at": "$( base + 1 )", "order": "$(order)" } } } });
+    let parameters = json!({ "base": { "type": "int", "default": 1, "range": [0, 9], "description": "d" } });
+    let model = json!({ "parameters": parameters, "modbus": { "tcp": "$(h)", "unit": "$(u)", "keep_open": "${env:K}" }, "properties": properties });
+    assert!(fits(json!({ "models": { "m": model } })));
+    assert!(!fits(json!({ "devices": { "d": { "properties": properties } } })));
+    assert!(!fits(json!({ "models": { "m": { "parameters": { "Base": { "type": "int" } } } } })));
+    assert!(!fits(json!({ "models": { "m": { "parameters": { "base": { "typ": "int" } } } } })));
+    assert!(fits(json!({ "devices": { "d": { "model": "m", "with": { "base": 1 } } } })));
+    let table = json!({ "file": "m.csv", "model": "m", "name": "m-$(id)", "labels": { "a": "b" }, "with": { "h": "h" } });
+    assert!(fits(json!({ "devices_from": table })));
+    assert!(fits(json!({ "devices_from": [table, table] })));
+    assert!(!fits(json!({ "devices_from": { "file": "m.csv" } })));
+}

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use config::{Faults, Loaded, SecretRef, Source};
+use config::{Checked, Faults, Loaded, Loader, SecretRef, Source};
 
 use crate::wiring;
 
@@ -21,12 +21,6 @@ pub enum ReadError {
     #[error("{path} holds no file that ends in .yaml or .yml; name the file, or put one there")]
     Empty {
         /// The folder.
-        path: PathBuf,
-    },
-    /// A file is not text.
-    #[error("{path} is not UTF-8 text; save it as UTF-8")]
-    NotText {
-        /// The file.
         path: PathBuf,
     },
     /// A file is too long.
@@ -48,17 +42,18 @@ pub enum ReadError {
 /// [`ReadError`] with every fault in it.
 pub fn load(path: &Path) -> Result<Loaded, ReadError> {
     let sources = sources(path)?;
-    config::load(&sources, &wiring::protocols(), &secret).map_err(ReadError::Faults)
+    let protocols = wiring::protocols();
+    Loader::new(&protocols).tables(&table).load(&sources, &secret).map_err(ReadError::Faults)
 }
 
 /// As [`load`], without reading secrets: for checking a configuration on another machine.
 ///
 /// # Errors
 /// As [`load`].
-pub fn check(path: &Path) -> Result<Loaded, ReadError> {
+pub fn check(path: &Path) -> Result<Checked, ReadError> {
     let sources = sources(path)?;
-    let unread = |_: SecretRef<'_>| Ok("not read".to_owned());
-    config::load(&sources, &wiring::protocols(), &unread).map_err(ReadError::Faults)
+    let protocols = wiring::protocols();
+    Loader::new(&protocols).tables(&table).check(&sources).map_err(ReadError::Faults)
 }
 
 fn sources(path: &Path) -> Result<Vec<Source>, ReadError> {
@@ -90,8 +85,7 @@ fn read(path: &Path) -> Result<Source, ReadError> {
         return Err(ReadError::TooLong { path: path.to_owned(), bytes });
     }
     let text = std::fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(text).map_err(|_| ReadError::NotText { path: path.to_owned() })?;
-    Ok(Source::new(path.display().to_string(), text))
+    Source::from_bytes(path.display().to_string(), text).map_err(ReadError::Faults)
 }
 
 fn secret(wanted: SecretRef<'_>) -> Result<String, String> {
@@ -99,4 +93,15 @@ fn secret(wanted: SecretRef<'_>) -> Result<String, String> {
         SecretRef::File(path) => std::fs::read_to_string(path).map_err(|e| e.to_string()),
         SecretRef::Env(name) => std::env::var(name).map_err(|e| e.to_string()),
     }
+}
+
+/// Reads a table that is named in a YAML file, relative to the folder of that file.
+fn table(file: &str, named_in: &str) -> Result<(String, Vec<u8>), String> {
+    let path = Path::new(named_in).parent().unwrap_or(Path::new("")).join(file);
+    let bytes = std::fs::metadata(&path).map_err(|e| e.to_string())?.len();
+    if bytes > Source::MAX_BYTES as u64 {
+        return Err(format!("it has {bytes} bytes; at most {} are read", Source::MAX_BYTES));
+    }
+    let text = std::fs::read(&path).map_err(|e| e.to_string())?;
+    Ok((path.display().to_string(), text))
 }

@@ -1,5 +1,6 @@
 //! The one place where the parts of the gateway meet.
 
+mod folder;
 mod mappers;
 mod stages;
 mod start;
@@ -49,6 +50,8 @@ pub struct Gateway {
     link: Option<watch::Receiver<LinkStatus>>,
     /// In the order in which they are stopped.
     stages: Vec<Stage>,
+    /// After the stages, which work in it.
+    _folder: std::fs::File,
 }
 
 /// Why the gateway ended by itself.
@@ -89,6 +92,7 @@ impl Gateway {
         let gateway = &config.gateway;
         let node = gateway.node.clone();
         let grace = gateway.shutdown_grace;
+        let folder = folder::take(&gateway.data_dir)?;
         let api = Api::bind(gateway.api.listen).await?;
 
         let (link_events, events) = mpsc::channel(LINK_QUEUE);
@@ -179,7 +183,14 @@ impl Gateway {
             let stop = mappers.token();
             mappers.spawn("mapper", keep_running(protocol, Policy::default(), stop, make));
         }
-        Ok(Self { node, addresses, grace, link: link_status, stages: vec![mappers, mqtt, twin, link] })
+        Ok(Self {
+            node,
+            addresses,
+            grace,
+            link: link_status,
+            stages: vec![mappers, mqtt, twin, link],
+            _folder: folder,
+        })
     }
 
     /// The node's name.

@@ -1,13 +1,13 @@
-"""A Modbus TCP device by pymodbus: python pymodbus_server.py PORT
+"""A Modbus device by pymodbus: python pymodbus_server.py PORT, or python pymodbus_server.py rtu DEVICE BAUD
 
 Units 1 and 2, each with four tables of 300 entries: holding register n holds n + 1, input register n holds n,
-a coil is on when n is odd, a discrete input when n is divisible by three.
+a coil is on when n is odd, a discrete input when n is divisible by three. Each write is printed: the place, then the values.
 """
 
 import asyncio
 import sys
 
-from pymodbus.server import StartAsyncTcpServer
+from pymodbus.server import StartAsyncSerialServer, StartAsyncTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 SIZE = 300
@@ -29,9 +29,21 @@ def device(unit: int) -> SimDevice:
     )
 
 
+def show_write(sending: bool, pdu):
+    if not sending and pdu.function_code in (5, 6, 15, 16):
+        values = pdu.registers or [int(bit) for bit in pdu.bits]
+        print("write", pdu.address, *values, flush=True)
+    return pdu
+
+
 async def main() -> None:
+    if sys.argv[1] == "rtu":
+        devices = [device(1), device(2)]
+        await StartAsyncSerialServer(context=devices, port=sys.argv[2], baudrate=int(sys.argv[3]))
+        return
     port = int(sys.argv[1])
-    await StartAsyncTcpServer(context=[device(1), device(2)], address=("127.0.0.1", port))
+    context = [device(1), device(2)]
+    await StartAsyncTcpServer(context=context, address=("127.0.0.1", port), trace_pdu=show_write)
 
 
 asyncio.run(main())

@@ -1,5 +1,6 @@
-//! Whole stacks, real peers and the seeded simulation. Nothing here is part of a product binary.
+//! Whole stacks, real peers, the seeded simulation and the bodies of the fuzz targets. Nothing here is part of a product binary.
 
 pub mod bench;
+pub mod fuzz;
 pub mod harness;
 pub mod sim;

@@ -1,4 +1,5 @@
 //! `kill -9` at random moments: nothing that was answered is lost, and both sides hold the same in the end.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -138,11 +139,12 @@ async fn nothing_that_was_answered_is_lost_by_kill_9_of_either_side_and_both_are
         counts.push(count.unwrap());
     }
 
-    let (at_edge, in_cloud) = eventually_within(Duration::from_secs(40), "both sides are equal", async || {
-        let (at_edge, in_cloud) = (edge.twin(DEVICE).await?, cloud.twin(NODE, DEVICE).await?);
-        difference(&at_edge, &in_cloud).map_or(Ok((at_edge, in_cloud)), Err)
-    })
-    .await;
+    let (at_edge, in_cloud) =
+        eventually_within(Duration::from_secs(40), "both sides are equal", async || {
+            let (at_edge, in_cloud) = (edge.twin(DEVICE).await?, cloud.twin(NODE, DEVICE).await?);
+            difference(&at_edge, &in_cloud).map_or(Ok((at_edge, in_cloud)), Err)
+        })
+        .await;
     let (reported, desired) = (reported.lock().unwrap().clone(), desired.lock().unwrap().clone());
     for (twin, where_) in [(&at_edge, "the edge"), (&in_cloud, "the cloud")] {
         assert_holds(twin, "reported", &reported, where_);

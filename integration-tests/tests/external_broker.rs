@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use integration_tests::harness::{
-    Cloud, Edge, ModbusPlc, Mosquitto, Mqtt, Process, Uplink, binary, eventually, eventually_within,
+    Cloud, Edge, ModbusPlc, Mosquitto, Mqtt, Process, Uplink, binary, eventually_within,
 };
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ const NODE: &str = "plant-8";
 fn devices(plc: &ModbusPlc) -> String {
     format!(
         "devices:\n  pump:\n    modbus: {{ tcp: \"{}\", timeout: 500ms }}\n    properties:\n      \
-         level: {{ type: int, every: 100ms, modbus: {{ holding: 5 }} }}\n      \
+         level: {{ type: int, every: 100ms, report: {{ max_silence: 500ms }}, modbus: {{ holding: 5 }} }}\n      \
          setpoint: {{ type: int, access: read_write, range: [0, 1000], every: 100ms, modbus: {{ holding: 10 }} }}\n  \
          dev-0: {{ properties: {{ temperature: {{ type: int, access: read_write }} }} }}\n",
         plc.address()
@@ -100,7 +100,7 @@ fn mapper(config: &Path, broker: &Mosquitto, log: &Path) -> Process {
 async fn a_mapper_that_is_a_process_of_its_own_serves_a_gateway_that_knows_its_device_as_an_outside_one() {
     let (Some(plc), Some(broker)) = (ModbusPlc::start().await, Mosquitto::start().await) else { return };
     let cloud = Cloud::start().await;
-    let outside = "devices:\n  pump:\n    properties:\n      level: { type: int }\n      \
+    let outside = "devices:\n  pump:\n    properties:\n      level: { type: int, stale_after: 3s }\n      \
                    setpoint: { type: int, access: read_write, range: [0, 1000] }\n";
     let uplink = Some(Uplink::plain(&cloud));
     let mut edge = Edge::prepare(NODE, uplink, Some(&broker.url()), outside);
@@ -125,11 +125,7 @@ async fn a_mapper_that_is_a_process_of_its_own_serves_a_gateway_that_knows_its_d
     process.terminate();
     let status = process.end(Duration::from_secs(10)).await;
     assert_eq!(status.code(), Some(0), "{}", process.log());
-    eventually("its values are bad when it is gone", async || {
-        let twin = cloud.twin(NODE, "default/pump").await?;
-        let level = &twin["properties"]["level"]["reported"];
-        if level["quality"] == "bad" { Ok(()) } else { Err(level.to_string()) }
-    })
-    .await;
+    shows(&cloud, "pump", "level", |p| p["reported"]["quality"] != "good" && p["reported"]["why"] == "stale")
+        .await;
     edge.assert_no_panic();
 }

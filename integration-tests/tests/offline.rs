@@ -44,7 +44,8 @@ async fn after_tens_of_thousands_of_updates_without_a_cloud_it_is_equal_within_s
         }
     }
     for first in (0..PROPERTIES).step_by(TOGETHER) {
-        let answer = mqtt.ask(TOPIC, message(first, TIMES), Duration::from_secs(30)).await.expect("an answer");
+        let answer =
+            mqtt.ask(TOPIC, message(first, TIMES), Duration::from_secs(30)).await.expect("an answer");
         assert!(answer.get("code").is_none(), "{answer}");
     }
     eprintln!("{} updates in {} ms", PROPERTIES * TIMES, begun.elapsed().as_millis());
@@ -61,7 +62,8 @@ async fn after_tens_of_thousands_of_updates_without_a_cloud_it_is_equal_within_s
     }
 
     cloud.start_again().await;
-    eventually_within(Duration::from_secs(45), "the node is connected", async || cloud.linked(NODE).await).await;
+    eventually_within(Duration::from_secs(45), "the node is connected", async || cloud.linked(NODE).await)
+        .await;
     let linked = Instant::now();
     eventually_within(Duration::from_secs(5), "both sides are equal", async || {
         let (at_edge, in_cloud) = (edge.twin(DEVICE).await?, cloud.twin(NODE, DEVICE).await?);

@@ -8,6 +8,9 @@ use integration_tests::sim::{Options, Report, Sabotage, run};
 /// The seeds that every change has to pass.
 const SEEDS: u64 = 200;
 
+/// As many again with sessions that cut batches.
+const CUT_SEEDS: u64 = 60;
+
 /// Every broken rule shows within so many.
 const CAUGHT_WITHIN: u64 = 1500;
 
@@ -15,7 +18,7 @@ const CAUGHT_WITHIN: u64 = 1500;
 const OUTCOMES: [&str; 4] = ["differ", "not settled", "ahead of the cursor", "at a follower that is at"];
 
 fn first_failure(sabotage: Sabotage, check_steps: bool, within: u64) -> String {
-    let options = Options { sabotage, check_steps };
+    let options = Options { sabotage, check_steps, only_cut: false };
     let failure = (0..within).find_map(|seed| run(seed, options, None).err());
     failure.unwrap_or_else(|| panic!("{sabotage:?} is not noticed in {within} seeds")).what
 }
@@ -34,6 +37,17 @@ fn the_first_seeds_hold() {
         sum.add(&report.unwrap_or_else(|failure| panic!("{failure}")));
     }
     assert!(sum.crashes > SEEDS && sum.restores > SEEDS && sum.resets > SEEDS, "too little trouble: {sum:?}");
+}
+
+#[test]
+fn the_first_seeds_hold_with_sessions_that_cut_every_long_batch() {
+    let options = Options { only_cut: true, ..Options::default() };
+    let mut sum = Report::default();
+    for seed in 0..CUT_SEEDS {
+        let report = run(seed, options, None);
+        sum.add(&report.unwrap_or_else(|failure| panic!("{failure}")));
+    }
+    assert!(sum.cuts > 20 * CUT_SEEDS && sum.restores > CUT_SEEDS / 2, "too few cuts: {sum:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Why the cloud does not start, or ends.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why the cloud does not start, or ends.
@@ -20,6 +21,20 @@ pub enum Error {
     Listen {
         /// The address.
         address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another server works in the same folder.
+    #[error("another server works in {folder}: stop it first, or give another --data")]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The folder cannot be used.
+    #[error("cannot use {path}: {source}; give another --data, or its owner the right to write")]
+    Folder {
+        /// The folder or the file in it.
+        path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
@@ -66,7 +81,9 @@ impl Error {
         match self {
             Self::RestOffLoopback { .. } => true,
             Self::Hub(error) => matches!(error, cloudhub::Error::PlainOffLoopback { .. }),
-            Self::Listen { .. }
+            Self::InUse { .. }
+            | Self::Folder { .. }
+            | Self::Listen { .. }
             | Self::Open(_)
             | Self::Store(_)
             | Self::Ca(_)

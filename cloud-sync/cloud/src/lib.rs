@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod error;
+mod folder;
 mod rest;
 mod serve;
 mod settings;

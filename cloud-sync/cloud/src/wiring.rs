@@ -1,5 +1,6 @@
 //! The one place where the store, the link and REST meet.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,8 +14,8 @@ use twin_core::{Incarnation, NodeName, Timestamp};
 
 use crate::error::Error;
 use crate::rest::{Hosts, Link, Links, Rest};
-use crate::serve;
 use crate::settings::Settings;
+use crate::{folder, serve};
 
 /// How long everything may take to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -29,6 +30,8 @@ pub struct Cloud {
 #[derive(Debug)]
 pub struct Bound {
     settings: Settings,
+    /// Nobody else works in the data folder while this is held.
+    _folder: File,
     store: CloudStore,
     ca: Arc<Ca>,
     hub: CloudHub,
@@ -57,6 +60,7 @@ impl Cloud {
             }
             tracing::warn!(%address, "REST asks nobody who they are: everyone who can reach it may do everything");
         }
+        let folder = folder::take(&settings.data)?;
         let store = open_store(&settings).await?;
         let ca = Arc::new(Ca::open_or_create(&settings.data)?);
         let listen = std::iter::once(Listen::Tls(settings.hub)).chain(settings.hub_plain.map(Listen::Plain));
@@ -67,7 +71,7 @@ impl Cloud {
         let failed = |source| Error::Listen { address, source };
         let rest = TcpListener::bind(address).await.map_err(failed)?;
         let rest_address = rest.local_addr().map_err(failed)?;
-        Ok(Bound { settings, store, ca, hub, rest, rest_address, hub_addresses })
+        Ok(Bound { settings, _folder: folder, store, ca, hub, rest, rest_address, hub_addresses })
     }
 
     /// Binds and serves until `stop`.
@@ -124,7 +128,7 @@ impl Bound {
     /// # Errors
     /// [`Error`] when something that the cloud cannot do without has failed, or does not stop.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let Self { settings, store, hub, rest: socket, rest_address, hub_addresses, .. } = self;
+        let Self { settings, _folder, store, hub, rest: socket, rest_address, hub_addresses, .. } = self;
         let stop = stop.child_token();
         let hosts = rest_address.ip().is_loopback().then(|| settings.hosts.into());
         let links = links(hub.registry());

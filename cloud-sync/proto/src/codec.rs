@@ -16,8 +16,9 @@ const COMPRESSED: u8 = 1;
 const COMPRESS_FROM: usize = 512;
 /// One LZ4 byte makes at most this many (LZ4 block format, "end of block").
 const MOST_EXPANSION: usize = 255;
-/// Deeper than any JSON value that a parser takes (128) with the frame around it.
-const MOST_DEPTH: usize = 160;
+/// Deeper than any JSON value that is taken (`Value::MAX_DEPTH`) with the frame around it, and not so deep that a store
+/// could write a value and not read it again (127 levels of JSON).
+const MOST_DEPTH: usize = 112;
 
 /// The largest frames that one end takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -233,6 +234,11 @@ mod tests {
     use crate::testing::any_message;
     use crate::{StreamFrame, StreamId};
     use proptest::prelude::*;
+    use twin_core::replica::{Base, Batch, Message};
+    use twin_core::{
+        Change, Cursor, Entry, Incarnation, Outcome, Part, PropertyId, Quality, Reported, Revision,
+        Timestamp, Value, WriteResult,
+    };
 
     const LIMITS: FrameLimits = FrameLimits { frame_bytes: 1 << 20, raw_bytes: 4 << 20 };
 
@@ -283,6 +289,46 @@ mod tests {
         assert_eq!(decode(&bytes, LIMITS), Err(DecodeError::Trailing { bytes: 1 }));
         let deep = [&[0x10, 0x05][..], &[0x81; 5000]].concat();
         assert!(matches!(decode(&deep, LIMITS), Err(DecodeError::Body { .. })));
+    }
+
+    /// A frame with a JSON value of so many arrays, in the deepest place that a frame has for a value.
+    fn nested(depth: usize) -> Frame {
+        let value = (1..depth).fold(serde_json::json!([]), |inner, _| serde_json::json!([inner]));
+        let outcome = Outcome {
+            part: Part::Desired,
+            revision: Revision::new(1),
+            value: Value::Json(value),
+            result: WriteResult::Applied,
+            at: Timestamp::default(),
+        };
+        let reported = Reported {
+            value: None,
+            quality: Quality::Good,
+            source_time: None,
+            gateway_time: None,
+            outcome: Some(outcome),
+        };
+        let id = PropertyId::new("pump".parse().unwrap(), "p".parse().unwrap());
+        let change = Change::Reported(id, Some(reported));
+        let cursor = Cursor { incarnation: Incarnation::new(1), revision: Revision::new(2) };
+        let entries = vec![Entry { revision: Revision::new(1), change }];
+        let batch = Batch { base: Base::Cursor(cursor), cursor, entries };
+        Frame::Stream(StreamFrame { stream: StreamId::TWIN, message: Message::Batch(batch) })
+    }
+
+    #[test]
+    fn the_deepest_json_that_is_taken_crosses_and_what_no_store_reads_back_does_not() {
+        for (depth, crosses) in [(Value::MAX_DEPTH, true), (110, false), (100_000, false)] {
+            // A JSON value so deep could not even be dropped: built of bytes instead.
+            let bytes = if depth > 1000 {
+                let deep = encode(&nested(10), LIMITS).unwrap();
+                let at = deep.windows(3).position(|three| three == [0x81; 3]).unwrap();
+                [&deep[..at], &vec![0x81; depth], &deep[at..]].concat()
+            } else {
+                encode(&nested(depth), LIMITS).unwrap()
+            };
+            assert_eq!(decode(&bytes, LIMITS).is_ok(), crosses, "{depth}");
+        }
     }
 
     #[test]

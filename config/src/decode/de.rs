@@ -129,6 +129,7 @@ impl<'de> de::Deserializer<'de> for De<'_> {
         match &self.node.kind {
             Kind::Seq(_) => self.deserialize_seq(visitor),
             Kind::Map(_) => self.deserialize_map(visitor),
+            Kind::Scalar(scalar) if scalar.unread => return Err(Error::follows(&self)),
             Kind::Scalar(_) if self.node.is_null() => visitor.visit_unit(),
             Kind::Scalar(Scalar { text, plain: true, .. }) => {
                 if let Some(bool) = scalar::bool(text) {
@@ -214,7 +215,7 @@ impl<'de> de::Deserializer<'de> for De<'_> {
                 drop(sink);
                 return Err(Error::new(&self, "the secret is empty", None));
             }
-            if !scalar.secret {
+            if !scalar.secret && !scalar.unread {
                 sink.secret(self.node.at);
                 sink.warning(
                     Finding::new(self.node.at, self.path, "a secret stands in the file itself")

@@ -1,85 +1,80 @@
-//! Models and devices: a device has the properties of its model and its own, which stand before those of the model.
+//! Devices: a device has the properties of its model and its own, which stand before those of the model.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use twin_core::{DeviceDefinition, DeviceId, InvalidId, PropertyName};
+use twin_core::{DeviceDefinition, DeviceId, PropertyName};
 
+use super::model::{Inherited, Link, Model, link};
+use super::name;
+use super::parameter::{unknown, with_defaults};
+use super::placeholder::Values;
 use super::property::{Property, only_protocol, property};
-use super::secrets::put_in;
+use super::secrets::Secrets;
 use crate::config::DeviceConfig;
 use crate::decode::{Sink, Spot, decode};
 use crate::protocol::Protocol;
-use crate::secret::SecretSource;
 use crate::source::Span;
 use crate::suggest::{list, nearest};
-use crate::written::device::{DeviceWritten, ModelWritten};
+use crate::written::device::DeviceWritten;
 
-/// What several devices have in common.
-pub(crate) struct Model {
-    description: Option<String>,
-    properties: BTreeMap<PropertyName, Property>,
+/// What devices are made with.
+#[derive(Clone, Copy)]
+pub(crate) struct Shop<'a> {
+    pub(crate) models: &'a BTreeMap<Arc<str>, Model<'a>>,
+    pub(crate) protocols: &'a [Protocol],
+    pub(crate) secrets: &'a Secrets<'a>,
 }
 
-/// Reads all models.
-pub(crate) fn models(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink) -> BTreeMap<Arc<str>, Model> {
-    let mut models = BTreeMap::new();
+/// The devices as they are found, each under one name.
+#[derive(Default)]
+pub(crate) struct Devices {
+    found: BTreeMap<DeviceId, Arc<DeviceConfig>>,
+    places: BTreeMap<DeviceId, Span>,
+}
+
+impl Devices {
+    /// Notes that a device has this name; a fault where another has it.
+    pub(super) fn claim(&mut self, spot: &Spot<'_>, id: &DeviceId, sink: &mut Sink) {
+        match self.places.get(id) {
+            None => drop(self.places.insert(id.clone(), spot.head)),
+            Some(first) => {
+                let finding = spot.head_finding("this device stands here a second time");
+                sink.fault(finding.hint("remove one of the two").related(*first, "the first one"));
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, device: DeviceConfig) {
+        self.found.entry(device.id.clone()).or_insert_with(|| Arc::new(device));
+    }
+
+    /// All of them; a warning at `spot` where there are none.
+    pub(crate) fn finish(self, spot: &Spot<'_>, sink: &mut Sink) -> BTreeMap<DeviceId, Arc<DeviceConfig>> {
+        if self.found.is_empty() && self.places.is_empty() && sink.is_clean() {
+            let finding = spot.head_finding("there are no devices");
+            sink.warning(finding.hint("write `devices:` and below it their names"));
+        }
+        self.found
+    }
+}
+
+/// Reads all devices below `devices`.
+pub(crate) fn devices(spot: &Spot<'_>, shop: Shop<'_>, devices: &mut Devices, sink: &mut Sink) {
     for entry in spot.map(sink) {
         let spot = spot.below(entry);
-        let written = decode::<ModelWritten>(&spot, &["properties"], sink).value.unwrap_or_default();
-        let properties = properties(&spot, protocols, sink);
-        models.insert(entry.key.clone(), Model { description: written.description, properties });
-    }
-    models
-}
-
-/// Reads all devices.
-pub(crate) fn devices(
-    spot: &Spot<'_>,
-    models: &BTreeMap<Arc<str>, Model>,
-    protocols: &[Protocol],
-    secrets: &dyn SecretSource,
-    sink: &mut Sink,
-) -> BTreeMap<DeviceId, Arc<DeviceConfig>> {
-    let mut devices = BTreeMap::new();
-    let mut places = BTreeMap::<DeviceId, Span>::new();
-    let entries = spot.map(sink);
-    if entries.is_empty() {
-        sink.warning(
-            spot.head_finding("there are no devices").hint("write `devices:` and below it their names"),
-        );
-    }
-    for entry in entries {
-        let spot = spot.below(entry);
         let id = name::<DeviceId>(&spot, &entry.key, sink);
-        if let Some(first) = id.as_ref().and_then(|id| places.get(id)) {
-            let message = "this device stands here a second time";
-            sink.fault(
-                spot.head_finding(message).hint("remove one of the two").related(*first, "the first one"),
-            );
-        }
         if let Some(id) = &id {
-            places.entry(id.clone()).or_insert(entry.key_at);
+            devices.claim(&spot, id, sink);
         }
-        let device = Reader { spot, models, protocols, secrets }.read(id.as_ref(), sink);
-        if let (Some(id), Some(device)) = (id, device) {
-            devices.entry(id).or_insert_with(|| Arc::new(device));
+        let device = Reader { spot, shop }.read(id.as_ref(), sink);
+        if let Some(device) = device {
+            devices.add(device);
         }
     }
-    devices
 }
 
-/// A key that must be a name; a fault where it is none.
-fn name<T: std::str::FromStr<Err = InvalidId>>(spot: &Spot<'_>, key: &str, sink: &mut Sink) -> Option<T> {
-    key.parse::<T>()
-        .map_err(|error| {
-            let message = format!("`{}` is not a {}", crate::scalar::cut(&error.text), error.what);
-            sink.fault(spot.head_finding(message).hint(error.rule));
-        })
-        .ok()
-}
-
-/// The properties written under a model or device.
+/// The properties written under a device.
 fn properties(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink) -> BTreeMap<PropertyName, Property> {
     let Some(entry) = spot.node.entry("properties") else { return BTreeMap::new() };
     let spot = spot.below(entry);
@@ -95,64 +90,124 @@ fn properties(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink) -> BTree
     properties
 }
 
-struct Reader<'a> {
-    spot: Spot<'a>,
-    models: &'a BTreeMap<Arc<str>, Model>,
-    protocols: &'a [Protocol],
-    secrets: &'a dyn SecretSource,
+/// Makes one device of what is written at `spot`.
+pub(super) struct Reader<'a> {
+    pub(super) spot: Spot<'a>,
+    pub(super) shop: Shop<'a>,
 }
 
 impl Reader<'_> {
     fn read(&self, id: Option<&DeviceId>, sink: &mut Sink) -> Option<DeviceConfig> {
-        let held_out = self.protocols.iter().map(Protocol::name).chain(["properties"]).collect::<Vec<_>>();
+        let protocols = self.shop.protocols;
+        let held_out = protocols.iter().map(Protocol::name).chain(["properties", "with"]).collect::<Vec<_>>();
         let written = decode::<DeviceWritten>(&self.spot, &held_out, sink).value.unwrap_or_default();
-        let found = only_protocol(&self.spot, self.protocols, "a device speaks one protocol only", sink);
-        let link = found.map(|(protocol, entry)| {
-            let spot = self.spot.below(entry);
-            let node = put_in(&spot, self.secrets, sink);
-            (protocol.link.decode)(&Spot { node: &node, ..spot }, sink)
-        });
-        let protocol = found.map(|(protocol, _)| protocol.name());
-        let own = properties(&self.spot, self.protocols, sink);
+        let found = only_protocol(&self.spot, protocols, "a device speaks one protocol only", sink);
+        let secrets = self.shop.secrets;
+        let own_link = found.map(|(protocol, entry)| link(protocol, &self.spot.below(entry), secrets, sink));
+        let own = properties(&self.spot, protocols, sink);
         let model = written.model.as_deref().and_then(|name| self.model(name, sink));
+        let inherited = match model {
+            None => {
+                if let (None, Some(with)) = (&written.model, self.spot.node.entry("with")) {
+                    let finding =
+                        self.spot.below(with).head_finding("`with` is for the parameters of a model");
+                    sink.fault(finding.hint("write `model: NAME`, or remove the key"));
+                }
+                Inherited::default()
+            }
+            Some(model) => match self.values(model, sink) {
+                Some(values) => model.with(&values, self.spot.head, protocols, secrets, sink),
+                None => Inherited { broken: true, ..Inherited::default() },
+            },
+        };
+        self.make(id, written, own_link, own, inherited, sink)
+    }
 
-        let mut all = BTreeMap::new();
-        if let Some(model) = model {
-            let inherited = model.properties.iter().filter(|(name, _)| !own.contains_key(*name));
-            self.check_inherited(inherited.clone(), protocol, sink);
-            all.extend(inherited.map(|(name, property)| (name.clone(), property.config.clone())));
+    /// The values that the device gives to the parameters of its model.
+    fn values(&self, model: &Model<'_>, sink: &mut Sink) -> Option<Values> {
+        let with = self.spot.node.entry("with");
+        let entries = with.map_or(&[][..], |entry| self.spot.below(entry).map(sink));
+        for entry in entries.iter().filter(|entry| !model.parameters.contains_key(&entry.key)) {
+            let path = self.spot.path.key("with");
+            let message = format!("`{}` has no parameter `{}`", model.name, crate::scalar::cut(&entry.key));
+            let finding = crate::fault::Finding::new(entry.key_at, path.key(&entry.key), message);
+            sink.fault(unknown(&entry.key, &model.parameters, finding));
         }
+        let path = self.spot.path.key("with");
+        let missing = |message: String| {
+            let finding = crate::fault::Finding::new(
+                with.map_or(self.spot.head, |with| with.key_at),
+                self.spot.path,
+                message,
+            );
+            finding.hint("write it below `with:`")
+        };
+        with_defaults(
+            &model.name,
+            &model.parameters,
+            |name, parameter, sink| {
+                let entry = entries.iter().find(|entry| &*entry.key == name)?;
+                let spot = Spot { node: &entry.value, head: entry.key_at, path: path.key(&entry.key) };
+                Some(parameter.value(&spot, sink))
+            },
+            missing,
+            sink,
+        )
+    }
+
+    /// Puts a device together from its own parts and those of its model.
+    pub(super) fn make(
+        &self,
+        id: Option<&DeviceId>,
+        written: DeviceWritten,
+        own_link: Option<Link<'_>>,
+        own: BTreeMap<PropertyName, Property>,
+        inherited: Inherited<'_>,
+        sink: &mut Sink,
+    ) -> Option<DeviceConfig> {
+        let Inherited { description, properties, link, broken } = inherited;
+        let link = own_link.or(link);
+        let protocol = link.as_ref().map(|link| link.protocol.name());
+        let from_model = properties.iter().filter(|(name, _)| !own.contains_key(*name));
+        if !(broken && protocol.is_none()) {
+            self.check_inherited(from_model.clone(), protocol, sink);
+        }
+        let mut all: BTreeMap<_, _> =
+            from_model.map(|(name, property)| (name.clone(), property.config.clone())).collect();
         for (name, property) in &own {
-            self.check_own(name, property, protocol, sink);
+            if !(broken && protocol.is_none()) {
+                self.check_own(name, property, protocol, sink);
+            }
             all.insert(name.clone(), property.config.clone());
         }
-        if all.is_empty() {
+        if all.is_empty() && !broken {
             let finding = self.spot.head_finding("this device has no properties");
             sink.warning(finding.hint("write `model: NAME`, or `properties:` and below it their names"));
         }
-        let link = match link {
-            Some(None) => return None,
-            Some(Some(link)) => Some(link),
-            None => None,
-        };
+        if link.as_ref().is_some_and(|link| link.wrong) {
+            return None;
+        }
         let definition = DeviceDefinition {
             protocol: protocol.unwrap_or_default().to_owned(),
             model: written.model,
-            description: written.description.or_else(|| model?.description.clone()),
+            description: written.description.or(description),
             labels: written.labels,
             properties: all.iter().map(|(name, config)| (name.clone(), config.definition.clone())).collect(),
         };
         let protocol = protocol.map(str::to_owned);
+        let link = link.and_then(|link| link.body);
         Some(DeviceConfig { id: id?.clone(), definition, protocol, link, properties: all })
     }
 
-    fn model(&self, name: &str, sink: &mut Sink) -> Option<&Model> {
-        let model = self.models.get(name);
+    pub(super) fn model(&self, name: &str, sink: &mut Sink) -> Option<&Model<'_>> {
+        let model = self.shop.models.get(name);
         if model.is_none() {
-            let names = || self.models.keys().map(|name| &**name);
+            let names = || self.shop.models.keys().map(|name| &**name);
             let hint = match nearest(name, names()) {
                 Some(name) => format!("did you mean `{name}`?"),
-                None if self.models.is_empty() => "no models are written; write them below `models:`".into(),
+                None if self.shop.models.is_empty() => {
+                    "no models are written; write them below `models:`".into()
+                }
                 None => format!("the models are {}", list(names().take(10))),
             };
             let message = format!("there is no model `{}`", crate::scalar::cut(name));
@@ -161,7 +216,7 @@ impl Reader<'_> {
         model
     }
 
-    fn finding_at_model(&self, message: String) -> crate::fault::Finding {
+    pub(super) fn finding_at_model(&self, message: String) -> crate::fault::Finding {
         match self.spot.node.entry("model") {
             Some(entry) => self.spot.below(entry).finding(message),
             None => self.spot.head_finding(message),

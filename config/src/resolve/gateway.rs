@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::secrets::Secrets;
 use crate::config::{Api, Cloud, ExternalBroker, Gateway, Log, Mqtt};
 use crate::decode::{Sink, Spot, decode};
 use crate::node::Node;
-use crate::secret::SecretSource;
 use crate::source::Span;
 use crate::written::gateway::{ExternalWritten, GatewayWritten, Listen, MqttWritten};
 
@@ -18,7 +18,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 pub(crate) fn gateway(
     spot: &Spot<'_>,
     whole: bool,
-    secrets: &dyn SecretSource,
+    secrets: &Secrets<'_>,
     sink: &mut Sink,
 ) -> Option<Gateway> {
     if spot.node.at == Span::default() {
@@ -55,7 +55,7 @@ fn listen(written: Option<Listen>, port: u16) -> SocketAddr {
 
 fn external_broker(spot: &Spot<'_>, written: ExternalWritten, sink: &mut Sink) -> ExternalBroker {
     let url = written.url;
-    if written.password.is_some() && written.username.is_none() {
+    if written.password.is_some() && spot.node.entry("username").is_none() {
         let entry =
             |spot: &Spot<'_>| sink.fault(spot.head_finding("a password needs a `username` beside it"));
         at(spot, &["password"], entry);

@@ -45,7 +45,7 @@ pub(super) fn property(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink)
     let every = written.every.map_or(EVERY, |every| every.get());
     rules.polling(sink);
     let stale_after = written.stale_after.map(|age| age.get()).filter(|age| rules.stale(*age, every, sink));
-    let mut report = rules.report(written.report.unwrap_or_default(), sink);
+    let mut report = rules.report(written.report.unwrap_or_default(), definition.range, sink);
     if let Some(age) = stale_after {
         // An unchanged value is passed on before it would count as stale.
         let silence = age / 2;
@@ -141,6 +141,9 @@ impl Rules<'_> {
     }
 
     fn one_of(&self, spot: &Spot<'_>, definition: &PropertyDefinition, sink: &mut Sink) -> Vec<Value> {
+        if spot.node.is_unread() {
+            return Vec::new();
+        }
         let Kind::Seq(items) = &spot.node.kind else {
             sink.fault(
                 spot.finding(format!("a list is wanted here, not {}", spot.node.what())).hint("write [a, b]"),
@@ -153,7 +156,7 @@ impl Rules<'_> {
             );
         }
         let mut values = Vec::new();
-        for (index, node) in items.iter().enumerate() {
+        for (index, node) in items.iter().enumerate().filter(|(_, node)| !node.is_unread()) {
             let spot = Spot { node, head: node.at, path: spot.path.index(index) };
             match value(&spot, self.value_type, sink) {
                 None => {}
@@ -191,7 +194,8 @@ impl Rules<'_> {
     }
 
     fn stale(&self, age: Duration, every: Duration, sink: &mut Sink) -> bool {
-        let fresh = age > every || !self.access.readable();
+        let unread = |key| self.spot.node.entry(key).is_some_and(|entry| entry.value.is_unread());
+        let fresh = age > every || !self.access.readable() || unread("every") || unread("access");
         if !fresh {
             let every = crate::duration::words(u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
             let message =
@@ -201,27 +205,54 @@ impl Rules<'_> {
         fresh
     }
 
-    fn report(&self, written: ReportWritten, sink: &mut Sink) -> ReportPolicy {
-        let deadband = written.deadband.unwrap_or(0.0);
-        if deadband != 0.0 && !self.is_number() {
-            let message =
-                format!("a deadband is for numbers, and this property is of type {}", self.value_type);
-            self.fault(&["report", "deadband"], message, "remove the deadband", sink);
-        } else if deadband < 0.0 {
-            self.fault(
-                &["report", "deadband"],
-                "a deadband is not negative",
-                "write 0 to report every change",
-                sink,
-            );
+    /// The deadband in the property's unit, and the one in percent of the value.
+    fn deadband(&self, written: &ReportWritten, range: Option<Range>, sink: &mut Sink) -> (f64, f64) {
+        let keys = [
+            ("deadband", written.deadband, f64::INFINITY),
+            ("deadband_percent", written.deadband_percent, 100.0),
+            ("deadband_span_percent", written.deadband_span_percent, 100.0),
+        ];
+        let mut first: Option<&str> = None;
+        for (key, size, most) in keys {
+            let Some(size) = size else { continue };
+            if size != 0.0 && !self.is_number() {
+                let message =
+                    format!("a deadband is for numbers, and this property is of type {}", self.value_type);
+                self.fault(&["report", key], message, "remove the deadband", sink);
+            } else if size < 0.0 {
+                let hint = "write 0 to report every change";
+                self.fault(&["report", key], "a deadband is not negative", hint, sink);
+            } else if size > most {
+                let hint = "write 1 for one percent";
+                self.fault(&["report", key], "a deadband is at most 100 percent", hint, sink);
+            } else if let Some(first) = first {
+                let message = format!("`{first}` says already how far a number must move");
+                self.fault(&["report", key], message, "write one of the two", sink);
+            }
+            first.get_or_insert(key);
         }
+        let span = match (written.deadband_span_percent, range) {
+            (Some(percent), Some(range)) => (range.max - range.min) * percent / 100.0,
+            (Some(_), None) if self.is_number() && self.spot.node.entry("range").is_none() => {
+                let message = "there is no span to take a percentage of";
+                let hint = "give the property a `range`, or write `deadband` or `deadband_percent`";
+                self.fault(&["report", "deadband_span_percent"], message, hint, sink);
+                0.0
+            }
+            (Some(_) | None, _) => 0.0,
+        };
+        (written.deadband.unwrap_or(span), written.deadband_percent.unwrap_or(0.0))
+    }
+
+    fn report(&self, written: ReportWritten, range: Option<Range>, sink: &mut Sink) -> ReportPolicy {
+        let (deadband, deadband_percent) = self.deadband(&written, range, sink);
         let max_silence = written.max_silence.map(|silence| silence.get());
         let min_interval = written.min_interval.map_or(Duration::ZERO, |interval| interval.get());
         if max_silence.is_some_and(|silence| silence < min_interval) {
             let message = "the longest silence is shorter than the shortest time between two values";
             self.fault(&["report", "max_silence"], message, "write a longer time than `min_interval`", sink);
         }
-        ReportPolicy { deadband, max_silence, min_interval }
+        ReportPolicy { deadband, deadband_percent, max_silence, min_interval }
     }
 }
 

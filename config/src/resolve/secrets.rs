@@ -1,5 +1,7 @@
 //! Puts in what `${file:...}` and `${env:...}` stand for.
 
+use std::cell::Cell;
+
 use crate::decode::{Sink, Spot};
 use crate::node::{Entry, Kind, Node, Scalar};
 use crate::scalar::cut;
@@ -8,13 +10,43 @@ use crate::secret::{SecretRef, SecretSource};
 /// The longest secret that is taken, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// The node with every reference below it put in.
-pub(super) fn put_in(spot: &Spot<'_>, source: &dyn SecretSource, sink: &mut Sink) -> Node {
+/// What is done with references.
+pub(crate) enum Secrets<'a> {
+    /// They are read.
+    Read(&'a dyn SecretSource),
+    /// They are looked at and left unread; counted here.
+    Left(Cell<usize>),
+}
+
+impl Secrets<'_> {
+    /// How many references were left unread.
+    pub(crate) fn left(&self) -> usize {
+        match self {
+            Self::Read(_) => 0,
+            Self::Left(count) => count.get(),
+        }
+    }
+
+    /// What a reference stands for; nothing where it is left unread.
+    fn read(&self, wanted: SecretRef<'_>) -> Result<Option<String>, String> {
+        match self {
+            Self::Read(source) => source.read(wanted).map(Some),
+            Self::Left(count) => {
+                count.set(count.get() + 1);
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// The node with every reference below it put in. Where one is left unread, the decoder passes the value over.
+pub(super) fn put_in(spot: &Spot<'_>, source: &Secrets<'_>, sink: &mut Sink) -> Node {
     let kind = match &spot.node.kind {
         Kind::Scalar(scalar) if scalar.text.contains("${") => match text(&scalar.text, source) {
-            Ok(text) => {
+            Ok(Some(text)) => {
                 Kind::Scalar(Scalar { text: text.into(), plain: scalar.plain, secret: true, unread: false })
             }
+            Ok(None) => Kind::Scalar(Scalar { secret: true, unread: true, ..scalar.clone() }),
             Err((message, hint)) => {
                 sink.fault(spot.finding(message).hint(hint));
                 Kind::Scalar(Scalar { secret: true, unread: true, ..scalar.clone() })
@@ -39,8 +71,10 @@ pub(super) fn put_in(spot: &Spot<'_>, source: &dyn SecretSource, sink: &mut Sink
     Node { at: spot.node.at, kind }
 }
 
-fn text(written: &str, source: &dyn SecretSource) -> Result<String, (String, String)> {
+/// The text with every reference put in; nothing where one is left unread.
+fn text(written: &str, source: &Secrets<'_>) -> Result<Option<String>, (String, String)> {
     let mut text = String::new();
+    let mut whole = true;
     let mut rest = written;
     while let Some(begin) = rest.find("${") {
         text.push_str(&rest[..begin]);
@@ -66,13 +100,17 @@ fn text(written: &str, source: &dyn SecretSource) -> Result<String, (String, Str
             };
             (format!("{what} cannot be read: {}", cut(&why)), hint.to_owned())
         })?;
+        rest = &inside[end + 1..];
+        let Some(read) = read else {
+            whole = false;
+            continue;
+        };
         if read.len() > MAX_BYTES {
             return Err(("what this reference stands for is longer than 64 KiB".into(), String::new()));
         }
         let read = read.strip_suffix('\n').unwrap_or(&read);
         text.push_str(read.strip_suffix('\r').unwrap_or(read));
-        rest = &inside[end + 1..];
     }
     text.push_str(rest);
-    Ok(text)
+    Ok(whole.then_some(text))
 }

@@ -24,3 +24,17 @@ pub(crate) struct DeviceWritten {
     #[serde(default)]
     pub(crate) labels: BTreeMap<String, String>,
 }
+
+/// Devices of one model from a table: one row a device.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct TableWritten {
+    /// The CSV file, relative to the file that names it.
+    pub(crate) file: String,
+    /// The model of all its devices.
+    pub(crate) model: String,
+    /// The name of a device, with columns in it: meter-$(id). Default: $(name)
+    pub(crate) name: Option<String>,
+    /// Labels of all its devices.
+    #[serde(default)]
+    pub(crate) labels: BTreeMap<String, String>,
+}

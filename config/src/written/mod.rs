@@ -3,4 +3,5 @@
 
 pub(crate) mod device;
 pub(crate) mod gateway;
+pub(crate) mod parameter;
 pub(crate) mod property;

@@ -39,6 +39,10 @@ pub(crate) struct PropertyWritten {
 pub(crate) struct ReportWritten {
     /// How far a number must move from the one last passed on, in the property's unit. Default: 0, every change
     pub(crate) deadband: Option<f64>,
+    /// How far a number must move, in percent of the one last passed on, above 0 to 100. In place of `deadband`
+    pub(crate) deadband_percent: Option<f64>,
+    /// How far a number must move, in percent of the property's range, above 0 to 100. In place of `deadband`
+    pub(crate) deadband_span_percent: Option<f64>,
     /// After how long an unchanged value is passed on again. Default: never
     pub(crate) max_silence: Option<BoundedDuration<10, { 30 * 86_400_000 }>>,
     /// The shortest time between two values. Default: 0s

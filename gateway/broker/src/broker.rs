@@ -1,6 +1,7 @@
 //! The broker's life: start, run, stop.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,10 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a client may take to read what it is sent before it is disconnected.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
 /// Messages that wait for a slow client; more are dropped. What must not be dropped is retained or asked for again.
-const QUEUE_PER_CLIENT: usize = 1000;
+const QUEUE_PER_CLIENT: usize = 4096;
+/// Messages sent to a client that it has not acknowledged. With rmqtt's 16 a client that hears a thousand answers a second
+/// falls behind on a busy machine and loses some.
+const INFLIGHT_PER_CLIENT: NonZeroU16 = NonZeroU16::new(256).unwrap();
 /// How long a session with its subscriptions outlives its connection, when the client asks for that.
 const SESSION_EXPIRY: Duration = Duration::from_secs(60 * 60);
 
@@ -110,8 +114,9 @@ impl Broker {
             .thread_name("mqtt-broker")
             .enable_all()
             .build()?;
-        let (publisher, forwarder) = publisher::queue();
-        let hooks = Hooks { rights, tap, sessions: Arc::default() };
+        let heard = Arc::default();
+        let (publisher, forwarder) = publisher::queue(Arc::clone(&heard));
+        let hooks = Hooks { rights, tap, sessions: Arc::default(), heard };
         let setup = runtime.spawn(async move {
             let listener = bind(&settings)?;
             let local_addr = listener.local_addr()?;
@@ -186,9 +191,6 @@ impl Broker {
     /// Disconnects everybody, ends every task and frees the port.
     pub async fn close(mut self) {
         self.tasks.abort();
-        // The context holds itself through these two; without this its memory would never be given back.
-        *self.server.extends.shared_mut().await = Box::new(DefaultShared::new(None));
-        *self.server.extends.router_mut().await = Box::new(DefaultRouter::new(None));
         if let Some(runtime) = self.runtime.take() {
             // A runtime must not be waited for on a thread of another one.
             let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(STOP_DEADLINE)).await;
@@ -196,6 +198,10 @@ impl Broker {
                 tracing::error!("the MQTT broker did not end cleanly");
             }
         }
+        // The context holds itself through these two; without this its memory would never be given back. Not before its
+        // tasks have ended: they would panic.
+        *self.server.extends.shared_mut().await = Box::new(DefaultShared::new(None));
+        *self.server.extends.router_mut().await = Box::new(DefaultRouter::new(None));
     }
 }
 
@@ -223,6 +229,7 @@ fn bind(settings: &BrokerSettings) -> rmqtt::Result<Listener> {
         .handshake_timeout(HANDSHAKE_DEADLINE)
         .send_timeout(SEND_DEADLINE)
         .max_mqueue_len(QUEUE_PER_CLIENT)
+        .max_inflight(INFLIGHT_PER_CLIENT)
         .max_clientid_len(256)
         .max_topic_levels(32)
         .max_subscriptions(1000)

@@ -8,6 +8,7 @@ use rmqtt::codec::v5::SubscribeAckReason;
 use rmqtt::hook::{Handler, HookResult, Parameter, Register, ReturnType, Type};
 use rmqtt::types::{AuthResult, ConnectInfo, Id, LastWill, Publish, PublishAclResult, SubscribeAclResult};
 
+use crate::publisher::Heard;
 use crate::rights::{Principal, Qos, Rights, Tap};
 use crate::sessions::Sessions;
 
@@ -17,6 +18,7 @@ pub(crate) struct Hooks {
     pub(crate) rights: Arc<dyn Rights>,
     pub(crate) tap: Arc<dyn Tap>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) heard: Arc<Heard>,
 }
 
 impl Hooks {
@@ -89,6 +91,7 @@ impl Handler for Hooks {
             let principal = self.sessions.principal(&session.id);
             let may = principal.is_some_and(|p| self.rights.may_subscribe(&p, &wanted.topic_filter));
             let answer = if may {
+                self.heard.note(&wanted.topic_filter);
                 SubscribeAclResult::new_success(wanted.opts.qos(), None)
             } else {
                 SubscribeAclResult::new_failure(SubscribeAckReason::NotAuthorized)

@@ -1,5 +1,9 @@
 //! Publishing from inside the gateway, without a client.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
 use bytes::Bytes;
 use rmqtt::codec::types::{Publish as Packet, QoS};
 use rmqtt::context::ServerContext;
@@ -14,6 +18,7 @@ const QUEUE: usize = 4096;
 #[derive(Clone)]
 pub struct Publisher {
     queue: mpsc::Sender<Outgoing>,
+    heard: Arc<Heard>,
 }
 
 struct Outgoing {
@@ -33,7 +38,41 @@ pub enum NotPublished {
     Full,
 }
 
+/// Which last levels of topics anybody has subscribed to since the start. Never forgets: it only spares work that nobody
+/// has ever asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    all: AtomicBool,
+    levels: RwLock<BTreeSet<String>>,
+}
+
+/// More different last levels than this are not told apart.
+const MOST_LEVELS: usize = 64;
+
+impl Heard {
+    pub(crate) fn note(&self, filter: &str) {
+        let last = filter.rsplit('/').next().unwrap_or_default();
+        let mut levels = self.levels.write().unwrap_or_else(PoisonError::into_inner);
+        if last == "#" || last == "+" || levels.len() >= MOST_LEVELS {
+            self.all.store(true, Ordering::Release);
+        } else if !levels.contains(last) {
+            levels.insert(last.to_owned());
+        }
+    }
+
+    fn is_heard(&self, last_level: &str) -> bool {
+        self.all.load(Ordering::Acquire)
+            || self.levels.read().unwrap_or_else(PoisonError::into_inner).contains(last_level)
+    }
+}
+
 impl Publisher {
+    /// Whether anybody has ever subscribed to topics whose last level is this one; what nobody hears need not be made.
+    #[must_use]
+    pub fn is_heard(&self, last_level: &str) -> bool {
+        self.heard.is_heard(last_level)
+    }
+
     /// Publishes, and waits for room if there is none. An empty `payload` with `retain` takes a retained message back.
     ///
     /// # Errors
@@ -71,9 +110,9 @@ pub(crate) struct Forwarder {
     queue: mpsc::Receiver<Outgoing>,
 }
 
-pub(crate) fn queue() -> (Publisher, Forwarder) {
+pub(crate) fn queue(heard: Arc<Heard>) -> (Publisher, Forwarder) {
     let (tx, rx) = mpsc::channel(QUEUE);
-    (Publisher { queue: tx }, Forwarder { queue: rx })
+    (Publisher { queue: tx, heard }, Forwarder { queue: rx })
 }
 
 impl Forwarder {
@@ -97,5 +136,20 @@ impl Forwarder {
                 tracing::warn!(%error, "the MQTT broker could not pass a message on");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Heard;
+
+    #[test]
+    fn only_what_a_filter_can_match_is_heard() {
+        let heard = Heard::default();
+        assert!(!heard.is_heard("document"));
+        heard.note("$hw/events/device/+/+/twin/update/result");
+        assert!(heard.is_heard("result") && !heard.is_heard("document"));
+        heard.note("$share/group/$hw/#");
+        assert!(heard.is_heard("document"));
     }
 }

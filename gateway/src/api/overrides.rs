@@ -40,6 +40,7 @@ pub(super) async fn set(
             format!("the overrides of {id} are at revision {last}, not {expected}; read the twin again");
         return Err(Rejection::new(ProblemKind::RevisionMismatch, detail));
     }
+    let mut requests = Vec::with_capacity(wishes.len());
     for twin_api::Wish { property, wanted } in wishes {
         // Between reading and writing somebody else may have come; the service compares again, for this property.
         let found =
@@ -51,9 +52,9 @@ pub(super) async fn set(
             expires_at: wanted.until,
         });
         let if_match = expected.map(|_| found);
-        let request = OverrideRequest { id: PropertyId::new(id.clone(), property), set, if_match };
-        state.service.set_override(request).await?;
+        requests.push(OverrideRequest { id: PropertyId::new(id.clone(), property), set, if_match });
     }
+    state.service.set_overrides(requests).await?;
     let stored = state.reader.twin(&id).await?;
     let view = views::twin(&id, &stored, now()).ok_or_else(|| devices::unknown(&id))?;
     let revision = stored.overrides.iter().map(|(.., r)| *r).max().unwrap_or(Revision::ZERO);

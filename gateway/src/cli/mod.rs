@@ -1,6 +1,10 @@
 //! The command line: what an integrator and an operator type.
 
 mod check;
+mod device;
+mod diff;
+mod plan;
+mod probe;
 mod run;
 
 use std::path::PathBuf;
@@ -32,6 +36,15 @@ enum Command {
         #[arg(long)]
         secrets: bool,
     },
+    /// Print what differs between two configurations, secrets included (though never shown).
+    ///
+    /// Ends with 0 when they are the same, 1 when they differ, 64 when one of them is wrong.
+    Diff {
+        /// The old configuration: a YAML file, or a folder of them.
+        old: PathBuf,
+        /// The new configuration: a YAML file, or a folder of them.
+        new: PathBuf,
+    },
     /// Run one mapper alone, against any MQTT broker.
     Mapper {
         /// Its protocol, for example modbus.
@@ -49,10 +62,50 @@ enum Command {
         #[arg(long)]
         password_env: Option<String>,
     },
+    /// Print with which requests every device will be read, before any is.
+    Plan {
+        /// The configuration: a YAML file, or a folder of them.
+        config: PathBuf,
+    },
+    /// Read one property directly from its device.
+    Read {
+        /// The device.
+        device: String,
+        /// The property.
+        property: String,
+        /// The configuration: a YAML file, or a folder of them.
+        #[arg(long, env = "TWINSPAN_CONFIG")]
+        config: PathBuf,
+    },
+    /// Write one property directly to its device, and read it back.
+    Write {
+        /// The device.
+        device: String,
+        /// The property.
+        property: String,
+        /// The value.
+        #[arg(allow_negative_numbers = true)]
+        value: String,
+        /// The configuration: a YAML file, or a folder of them.
+        #[arg(long, env = "TWINSPAN_CONFIG")]
+        config: PathBuf,
+    },
+    /// Find out what some registers of a device mean.
+    Probe {
+        /// The protocol.
+        #[command(subcommand)]
+        protocol: ProbeProtocol,
+    },
     /// Print the JSON Schema of the configuration, for completion in an editor.
     Schema,
     /// Print the OpenAPI document of the gateway's REST interface.
     Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+enum ProbeProtocol {
+    /// Read raw registers and show every type and order side by side.
+    Modbus(probe::Probe),
 }
 
 /// Bad settings (sysexits.h: `EX_USAGE`).
@@ -72,10 +125,21 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Run { config } => run::run(&config),
         Command::Check { config, secrets } => check::check(&config, secrets),
+        Command::Diff { old, new } => diff::diff(&old, &new),
         Command::Mapper { protocol, config, broker, username, password_env } => {
             let password = password_env.map(|name| std::env::var(name).unwrap_or_default());
             run::mapper(&protocol, &config, run::Broker { url: broker, username, password })
         }
+        Command::Plan { config } => plan::plan(&config),
+        Command::Read { device, property, config } => {
+            let target = device::Target { device: &device, property: &property, write: None };
+            device::act(&config, &target)
+        }
+        Command::Write { device, property, value, config } => {
+            let target = device::Target { device: &device, property: &property, write: Some(&value) };
+            device::act(&config, &target)
+        }
+        Command::Probe { protocol: ProbeProtocol::Modbus(probe) } => probe::probe(&probe),
         Command::Schema => print(&config::json_schema(&crate::wiring::protocols())),
         Command::Openapi => print(&crate::api::openapi()),
     }
@@ -89,5 +153,18 @@ fn print(document: &impl serde::Serialize) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Runs a command that speaks with a device; ends with 1 when it fails.
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(work));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => return print_error(&error),
     };
-    print_warnings(&loaded);
+    print_warnings(&loaded.warnings);
     log::init(loaded.config.gateway.log);
     until_signal(|stop| async move {
         let gateway = Gateway::start(loaded.config).await?;
@@ -41,7 +41,7 @@ pub(super) fn mapper(protocol: &str, path: &Path, broker: Broker) -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => return print_error(&error),
     };
-    print_warnings(&loaded);
+    print_warnings(&loaded.warnings);
     log::init(loaded.config.gateway.log);
     let mut settings = mqtt_link::LinkSettings::new(&broker.url, &format!("mapper-{protocol}"));
     settings.username = broker.username;

@@ -24,7 +24,18 @@ use crate::clock::now;
 pub trait Outlet: Send + Sync + 'static {
     /// Publishes; what cannot be sent now is dropped, for everything is published again after a reconnect.
     fn publish(&self, topic: String, payload: Vec<u8>, retain: bool);
+
+    /// Whether anybody can have subscribed to topics that end with this level; what nobody hears is not made.
+    fn is_heard(&self, last_level: &str) -> bool {
+        let _ = last_level;
+        true
+    }
 }
+
+/// The last level of the topics of answers.
+const RESULT: &str = "result";
+/// The last level of the topics of changes.
+const DOCUMENT: &str = "document";
 
 /// What went wrong so far, for the health and metrics routes.
 #[derive(Debug, Default)]
@@ -213,6 +224,9 @@ impl EventBus {
         let body = match result {
             Ok(body) => {
                 self.inner.counters.taken.fetch_add(1, Ordering::Relaxed);
+                if !self.inner.outlet.is_heard(RESULT) {
+                    return;
+                }
                 body
             }
             Err(refusal) => {
@@ -243,6 +257,10 @@ impl EventBus {
     /// Publishes the document of a change and gives the body of its result.
     fn tell_updated(&self, device: &DeviceId, event_id: String, updated: Updated) -> Vec<u8> {
         let timestamp = now();
+        let (results, documents) = (self.inner.outlet.is_heard(RESULT), self.inner.outlet.is_heard(DOCUMENT));
+        if !results && !documents {
+            return Vec::new();
+        }
         let definition = self.inner.catalog.get(device);
         let mut twin = BTreeMap::new();
         let mut document = BTreeMap::new();
@@ -250,11 +268,16 @@ impl EventBus {
             let known = definition.as_ref().and_then(|d| d.properties.get(&name)).map(|d| d.value_type);
             let shown = |r: &twin_core::Reported| translate::shown(r, known);
             let current = after.as_ref().map(shown);
-            twin.insert(name.clone(), current.clone());
-            document.insert(name, TwinChange { last: before.as_ref().map(shown), current });
+            if documents {
+                let last = before.as_ref().map(shown);
+                document.insert(name.clone(), TwinChange { last, current: current.clone() });
+            }
+            twin.insert(name, current);
         }
-        let document = TwinDocument { event_id: event_id.clone(), timestamp, twin: document };
-        self.say(&Topic::Device(device.clone(), DeviceTopic::TwinUpdateDocument), document.encode());
+        if documents {
+            let document = TwinDocument { event_id: event_id.clone(), timestamp, twin: document };
+            self.say(&Topic::Device(device.clone(), DeviceTopic::TwinUpdateDocument), document.encode());
+        }
         UpdateResult { event_id, timestamp, twin }.encode()
     }
 
@@ -269,13 +292,13 @@ impl EventBus {
         let refuse = |error| Refusal { event_id: event_id.clone(), error };
         let before = self.stored(device, now()).await.map_err(&refuse)?;
         let names: Vec<_> = wanted.iter().map(|(name, _)| name.clone()).collect();
-        for (property, value) in wanted {
-            let id = PropertyId::new(device.clone(), property);
-            let set = Some(translate::override_of(value, "mqtt", now()));
-            let request = OverrideRequest { id, set, if_match: None };
-            let set = self.inner.service.set_override(request).await;
-            set.map_err(|e| refuse(translate::refusal(e)))?;
-        }
+        let requests = wanted.into_iter().map(|(property, value)| OverrideRequest {
+            id: PropertyId::new(device.clone(), property),
+            set: Some(translate::override_of(value, "mqtt", now())),
+            if_match: None,
+        });
+        let set = self.inner.service.set_overrides(requests.collect()).await;
+        set.map_err(|e| refuse(translate::refusal(e)))?;
         let timestamp = now();
         let mut after = self.stored(device, timestamp).await.map_err(&refuse)?;
         let mut document = TwinDocument { event_id: event_id.clone(), timestamp, twin: BTreeMap::new() };

@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mapper_contract::{ContractError, ErrorAnswer, Topic};
 use mqtt_broker::{Access, Broker, BrokerSettings, Principal, Publisher, Qos, StartError, Tap};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendError;
+use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 use super::bus::{EventBus, Outlet};
 use super::pipeline::{self, Message};
 use crate::clock::now;
 
-/// Messages of our own mappers, and those sent at QoS 0, between the broker and the bus.
+/// Messages between the broker and the bus.
 const QUEUE: usize = 4096;
 
 impl Outlet for Publisher {
@@ -21,6 +22,10 @@ impl Outlet for Publisher {
         if let Err(error) = self.try_publish(&topic, payload, retain) {
             debug!(%topic, %error, "not published");
         }
+    }
+
+    fn is_heard(&self, last_level: &str) -> bool {
+        Self::is_heard(self, last_level)
     }
 }
 
@@ -43,10 +48,17 @@ impl Tap for BusTap {
         if !topic.starts_with("$hw/") {
             return;
         }
-        match self.bus.get().filter(|_| waits) {
-            Some(bus) => bus.handle(topic, &payload).await,
-            None => {
-                let _ = self.queue.send(Message { topic: topic.to_owned(), payload }).await;
+        // All go one way, whether they are waited for or not: what one client says stays in its order.
+        let (done, finished) = oneshot::channel();
+        let message = Message { topic: topic.to_owned(), payload, done: waits.then_some(done) };
+        match self.queue.send(message).await {
+            Ok(()) if waits => drop(finished.await),
+            Ok(()) => {}
+            // The bus is stopping: who waits gets its answer from there.
+            Err(SendError(message)) => {
+                if let Some(bus) = self.bus.get().filter(|_| waits) {
+                    bus.handle(&message.topic, &message.payload).await;
+                }
             }
         }
     }

@@ -64,7 +64,7 @@ impl External {
                 event = self.events.next() => match event {
                     Some(Event::Connected) => bus.publish_all_deltas().await,
                     Some(Event::Message { topic, payload, .. }) => {
-                        if sender.send(Message { topic, payload }).await.is_err() {
+                        if sender.send(Message { topic, payload, done: None }).await.is_err() {
                             break Ok(());
                         }
                     }

@@ -134,9 +134,11 @@ pub(super) fn whole(stored: &StoredTwin, now: Timestamp) -> Twin {
 /// What is to be written to a device, as its mapper reads it.
 pub(super) fn delta(wishes: &[Wish], event_id: String, now: Timestamp) -> Delta {
     let wanted = wishes.iter().map(|wish| {
-        let mut wanted = mapper_contract::Wanted::new(&wish.effective, None);
-        wanted.actual =
-            wish.reported.as_ref().map(|value| Held { value: WireValue::from(value), timestamp: None });
+        let mut wanted = mapper_contract::Wanted::new(&wish.effective, wish.since);
+        wanted.actual = wish
+            .reported
+            .as_ref()
+            .map(|value| Held { value: WireValue::from(value), timestamp: wish.reported_at });
         (wish.property.clone(), wanted)
     });
     Delta { event_id, timestamp: now, wanted: wanted.collect() }

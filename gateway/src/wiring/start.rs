@@ -3,6 +3,22 @@
 /// Why the gateway does not start; the text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// Another gateway works on the same folder.
+    #[error(
+        "another gateway is running on the data folder {folder}: stop it, or give this one another `gateway.data_dir`"
+    )]
+    InUse {
+        /// The folder.
+        folder: std::path::PathBuf,
+    },
+    /// The data folder cannot be used.
+    #[error("cannot write {path}: {source}; give another `gateway.data_dir` or its owner the right to write")]
+    Folder {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The store.
     #[error(transparent)]
     Twin(#[from] device_twin::StartError),

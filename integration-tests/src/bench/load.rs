@@ -76,9 +76,9 @@ fn body(plan: &Plan, event: u64, value: f64) -> Vec<u8> {
     text.into_bytes()
 }
 
-async fn publish(handle: &Handle, topic: &str, body: &[u8]) -> anyhow::Result<()> {
+async fn publish(handle: &Handle, topic: &str, body: &[u8], qos: Qos) -> anyhow::Result<()> {
     loop {
-        match handle.publish(topic, body.to_vec(), Qos::AtLeastOnce, false) {
+        match handle.publish(topic, body.to_vec(), qos, false) {
             Ok(()) => return Ok(()),
             Err(PublishError::Full) => tokio::time::sleep(Duration::from_micros(200)).await,
             Err(error) => bail!("{error}"),
@@ -108,7 +108,7 @@ pub(super) struct FlatOut {
 
 /// Publishes as fast as it is taken. Timed from the first message until the answer to the last is there: an answer is
 /// sent after the commit.
-pub(super) async fn flat_out(plan: &Plan, stack: &Stack) -> anyhow::Result<FlatOut> {
+pub(super) async fn flat_out(plan: &Plan, stack: &Stack, qos: Qos, last: f64) -> anyhow::Result<FlatOut> {
     let answered = Arc::new(AtomicU64::new(0));
     let mut listener =
         Client::connect(stack, "answers", &["$hw/events/device/+/+/twin/update/result"]).await?;
@@ -127,12 +127,12 @@ pub(super) async fn flat_out(plan: &Plan, stack: &Stack) -> anyhow::Result<FlatO
             let mut sent = 0;
             while Instant::now() < until {
                 for device in &mine {
-                    publish(&handle, &topic(*device), &body(&plan, sent, (sent % 1000) as f64)).await?;
+                    publish(&handle, &topic(*device), &body(&plan, sent, (sent % 1000) as f64), qos).await?;
                     sent += 1;
                 }
             }
             for device in &mine {
-                publish(&handle, &topic(*device), &body(&plan, u64::MAX, 4321.0)).await?;
+                publish(&handle, &topic(*device), &body(&plan, u64::MAX, last), qos).await?;
                 sent += 1;
             }
             Ok(sent)
@@ -165,7 +165,7 @@ pub(super) async fn flat_out(plan: &Plan, stack: &Stack) -> anyhow::Result<FlatO
     ensure!(errors == 0, "{errors} updates were refused");
     let took = last_answer - started;
     let gateway_cpu = stack.gateway.cpu()? - cpu_before;
-    let equal = equal(plan, stack, 4321.0, Instant::now() + DEADLINE).await?;
+    let equal = equal(plan, stack, last, Instant::now() + DEADLINE).await?;
     let cloud_lag = last_answer.elapsed();
     let cloud_rows = cloud_seq(stack).await? - rows_before;
     for client in clients {
@@ -264,7 +264,7 @@ pub(super) async fn latency(plan: &Plan, stack: &Stack) -> anyhow::Result<Latenc
                 let now = Instant::now();
                 sent_at.insert(number, now);
                 waiting_cloud.insert(value, now);
-                publish(&client.handle, &topic(device), body.as_bytes()).await?;
+                publish(&client.handle, &topic(device), body.as_bytes(), Qos::AtLeastOnce).await?;
                 number += 1;
                 quiet = now;
             }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use mqtt_link::Qos;
 use process::{Child, Stack};
 
 /// What to measure.
@@ -39,7 +40,10 @@ struct Row {
 #[expect(clippy::print_stdout, reason = "the table is the result")]
 pub async fn run(plan: &Plan) -> anyhow::Result<()> {
     let mut rows = Vec::new();
-    let mut row = |what: &str, figure: String, aim| rows.push(Row { what: what.to_owned(), figure, aim });
+    let mut row = |what: &str, figure: String, aim| {
+        eprintln!("  {what}: {figure}");
+        rows.push(Row { what: what.to_owned(), figure, aim });
+    };
 
     eprintln!("raw multi-row upserts into SQLite ...");
     let raw = raw::measure(plan).await.context("the raw loop")?;
@@ -61,31 +65,38 @@ pub async fn run(plan: &Plan) -> anyhow::Result<()> {
     );
     row("cloud at rest", format!("{:.1} MB resident", mb(stack.cloud.rss_kib()?)), "40 MB");
 
-    eprintln!("{} s flat out ...", plan.seconds);
-    let flat = load::flat_out(plan, &stack).await?;
-    let rate = flat.updates as f64 / flat.took.as_secs_f64();
-    row(
-        "MQTT publish to SQLite commit at the edge, flat out",
-        format!("{rate:.0} updates/s, {:.2} of the raw loop", rate / raw),
-        "0.5 of raw",
-    );
-    let cores = flat.gateway_cpu.as_secs_f64() / flat.took.as_secs_f64();
-    row(
-        "the same, for each second of one core that the gateway used",
-        format!("{:.0} updates ({cores:.2} cores)", flat.updates as f64 / flat.gateway_cpu.as_secs_f64()),
-        "20000",
-    );
-    row("gateway under that load", format!("{:.1} MB resident at most", mb(flat.peak_kib)), "");
-    row(
-        "all of that in the cloud (newest state of each property) after the last commit",
-        format!("{} of {count} equal, {:.0} ms later", flat.equal, flat.cloud_lag.as_secs_f64() * 1e3),
-        "equal, 1 s",
-    );
-    row(
-        "rows that the cloud committed meanwhile",
-        format!("{:.0} rows/s", flat.cloud_rows as f64 / (flat.took + flat.cloud_lag).as_secs_f64()),
-        "10000",
-    );
+    // Without an acknowledgement of each message, as our own mappers are served; and with one that means "stored", one
+    // message at a time on each connection, as a careful application does it.
+    for (how, qos, last) in [("QoS 0", Qos::AtMostOnce, 4321.0), ("QoS 1", Qos::AtLeastOnce, 1234.0)] {
+        eprintln!("{} s flat out at {how} ...", plan.seconds);
+        let flat = load::flat_out(plan, &stack, qos, last).await?;
+        let rate = flat.updates as f64 / flat.took.as_secs_f64();
+        row(
+            &format!(
+                "MQTT publish to SQLite commit at the edge, flat out, {how}, {} clients",
+                plan.publishers
+            ),
+            format!("{rate:.0} updates/s, {:.2} of the raw loop", rate / raw),
+            "0.5 of raw",
+        );
+        let cores = flat.gateway_cpu.as_secs_f64() / flat.took.as_secs_f64();
+        row(
+            "the same, for each second of one core that the gateway used",
+            format!("{:.0} updates ({cores:.2} cores)", flat.updates as f64 / flat.gateway_cpu.as_secs_f64()),
+            "20000",
+        );
+        row("gateway under that load", format!("{:.1} MB resident at most", mb(flat.peak_kib)), "");
+        row(
+            "all of that in the cloud (newest state of each property) after the last commit",
+            format!("{} of {count} equal, {:.0} ms later", flat.equal, flat.cloud_lag.as_secs_f64() * 1e3),
+            "equal, 1 s",
+        );
+        row(
+            "rows that the cloud committed meanwhile",
+            format!("{:.0} rows/s", flat.cloud_rows as f64 / (flat.took + flat.cloud_lag).as_secs_f64()),
+            "10000",
+        );
+    }
 
     eprintln!("latency at {} updates/s ...", plan.rate);
     let latency = load::latency(plan, &stack).await?;

@@ -28,6 +28,9 @@ struct Arguments {
     /// Lives through a day without a link, 1,000 properties flapping every few seconds.
     #[arg(long)]
     offline_day: bool,
+    /// Puts sessions that cut batches between the replicas of every seed.
+    #[arg(long)]
+    cut: bool,
     /// Goes on after a seed that fails, up to this many.
     #[arg(long, default_value_t = 1)]
     failures: u64,
@@ -39,13 +42,13 @@ fn main() -> ExitCode {
         return offline_day();
     }
     match arguments.seed {
-        Some(seed) => one(seed, arguments.trace),
+        Some(seed) => one(seed, &arguments),
         None => many(&arguments),
     }
 }
 
-fn one(seed: u64, trace: bool) -> ExitCode {
-    match guarded(seed, trace) {
+fn one(seed: u64, arguments: &Arguments) -> ExitCode {
+    match guarded(seed, arguments.trace, arguments.cut) {
         Ok(report) => {
             println!("seed {seed} holds: {report:?}");
             ExitCode::SUCCESS
@@ -77,12 +80,15 @@ fn many(arguments: &Arguments) -> ExitCode {
     let (mut sum, mut failed) = (Report::default(), 0);
     for done in 0..arguments.seeds {
         let seed = arguments.from + done;
-        match guarded(seed, false) {
+        match guarded(seed, false, arguments.cut) {
             Ok(report) => sum.add(&report),
             Err(failure) => {
                 failed += 1;
                 println!("\r{failure}");
-                println!("run it again: cargo run -p integration-tests --bin sim -- --seed {seed} --trace");
+                println!(
+                    "run it again: cargo run -p integration-tests --bin sim -- --seed {seed} --trace{}",
+                    if arguments.cut { " --cut" } else { "" }
+                );
                 if failed >= arguments.failures {
                     return ExitCode::FAILURE;
                 }
@@ -97,7 +103,7 @@ fn many(arguments: &Arguments) -> ExitCode {
     let seconds = started.elapsed().as_secs_f64();
     println!(
         "\r{} seeds in {seconds:.1} s ({:.0} a second), {failed} failed: {} steps, {} commits, {} messages, \
-         {} crashes, {} restored backups, {} resets",
+         {} crashes, {} restored backups, {} resets, {} cuts",
         arguments.seeds,
         arguments.seeds as f64 / seconds,
         sum.steps,
@@ -105,14 +111,15 @@ fn many(arguments: &Arguments) -> ExitCode {
         sum.delivered,
         sum.crashes,
         sum.restores,
-        sum.resets
+        sum.resets,
+        sum.cuts
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// A panic is a failure of its seed like any other.
-fn guarded(seed: u64, trace: bool) -> Result<Report, Failure> {
+fn guarded(seed: u64, trace: bool, only_cut: bool) -> Result<Report, Failure> {
     let out = trace.then(|| Box::new(std::io::stdout()) as Box<dyn std::io::Write>);
-    catch_unwind(AssertUnwindSafe(|| run(seed, Options::default(), out)))
+    catch_unwind(AssertUnwindSafe(|| run(seed, Options { only_cut, ..Options::default() }, out)))
         .unwrap_or_else(|_| Err(Failure { seed, step: 0, what: "a panic".into() }))
 }

@@ -14,11 +14,12 @@ use super::wait::eventually;
 /// The cloud, with a folder and ports of its own that outlive its process.
 #[derive(Debug)]
 pub struct Cloud {
+    // Before the folder: its log is in there.
+    process: Option<Process>,
     folder: TempDir,
     rest: Port,
     hub: Port,
     plain: Port,
-    process: Option<Process>,
 }
 
 impl Cloud {

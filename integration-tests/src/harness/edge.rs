@@ -42,11 +42,12 @@ impl Uplink {
 /// The gateway, with a folder and ports of its own that outlive its process.
 #[derive(Debug)]
 pub struct Edge {
+    // Before the folder: its log is in there.
+    process: Option<Process>,
     node: String,
     folder: TempDir,
     api: Port,
     mqtt: Port,
-    process: Option<Process>,
 }
 
 impl Edge {

@@ -27,7 +27,12 @@ pub struct Answer {
 ///
 /// # Errors
 /// When there is no answer.
-pub async fn request(address: &str, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
+pub async fn request(
+    address: &str,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> anyhow::Result<Answer> {
     timeout(LIMIT, exchange(address, method, path, body)).await.context("no answer within 10 s")?
 }
 

@@ -11,8 +11,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::wait::eventually;
-
 /// The most messages that wait for the test; more are dropped.
 const QUEUE: usize = 200_000;
 /// How long a subscription may take.
@@ -48,6 +46,7 @@ struct Seen {
 #[derive(Debug)]
 pub struct Mqtt {
     client: AsyncClient,
+    client_id: String,
     messages: mpsc::Receiver<Message>,
     seen: Arc<Seen>,
     next_id: u64,
@@ -72,7 +71,7 @@ impl Mqtt {
         let seen = Arc::new(Seen::default());
         let mut task = JoinSet::new();
         task.spawn(poll(events, sender, Arc::clone(&seen)));
-        Self { client, messages, seen, next_id: 0, _task: task }
+        Self { client, client_id: client_id.to_owned(), messages, seen, next_id: 0, _task: task }
     }
 
     /// Subscribes; whether that comes into force within that time.
@@ -96,11 +95,14 @@ impl Mqtt {
     /// # Panics
     /// When it does not come into force.
     pub async fn subscribe(&mut self, filter: &str) {
-        eventually("the client is connected", async || {
-            if self.is_up() { Ok(()) } else { Err("it is not".to_owned()) }
-        })
-        .await;
-        assert!(self.try_subscribe(filter, SUBSCRIBE_LIMIT).await, "the subscription to {filter} is not in force");
+        let deadline = Instant::now() + SUBSCRIBE_LIMIT;
+        while !self.is_up() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(
+            self.try_subscribe(filter, SUBSCRIBE_LIMIT).await,
+            "the subscription to {filter} is not in force"
+        );
     }
 
     /// Publishes at QoS 1 without waiting for the acknowledgement.
@@ -122,7 +124,7 @@ impl Mqtt {
     /// Publishes a request with an `event_id` of its own and waits for the answer; none when it does not come.
     pub async fn ask(&mut self, topic: &str, mut body: Value, within: Duration) -> Option<Value> {
         self.next_id += 1;
-        let id = format!("ask-{}", self.next_id);
+        let id = format!("{}-{}", self.client_id, self.next_id);
         body["event_id"] = Value::from(id.as_str());
         self.publish(topic, body.to_string()).await;
         let result = format!("{topic}/result");

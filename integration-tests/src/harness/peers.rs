@@ -36,10 +36,11 @@ fn python() -> Option<PathBuf> {
 /// pymodbus as a Modbus TCP device with units 1 and 2; holding register n begins with n + 1.
 #[derive(Debug)]
 pub struct ModbusPlc {
+    // Before the folder: its log is in there.
+    process: Option<Process>,
     folder: TempDir,
     python: PathBuf,
     port: Port,
-    process: Option<Process>,
 }
 
 impl ModbusPlc {
@@ -95,6 +96,13 @@ impl ModbusPlc {
         self.run(&["1", "holding", &register.to_string(), "1", &value.to_string()]).expect("pymodbus writes");
     }
 
+    /// What was written to it, by anybody, since the first start: `write REGISTER VALUE...`.
+    #[must_use]
+    pub fn writes(&self) -> Vec<String> {
+        let log = self.process.as_ref().map(Process::log).unwrap_or_default();
+        log.lines().filter(|line| line.starts_with("write ")).map(str::to_owned).collect()
+    }
+
     fn run(&self, arguments: &[&str]) -> Result<String, String> {
         let mut command = Command::new(&self.python);
         command.arg(script("pymodbus_client.py")).arg(self.port.number().to_string()).args(arguments);
@@ -114,9 +122,10 @@ fn script(name: &str) -> PathBuf {
 /// mosquitto, with a configuration of its own.
 #[derive(Debug)]
 pub struct Mosquitto {
+    // Before the folder: its log is in there.
+    process: Option<Process>,
     folder: TempDir,
     port: Port,
-    process: Option<Process>,
 }
 
 impl Mosquitto {
@@ -192,4 +201,3 @@ fn search(name: &str) -> Option<PathBuf> {
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/bin")]);
     folders.map(|folder| folder.join(name)).find(|file| file.exists())
 }
-

@@ -47,6 +47,8 @@ pub(super) struct Process {
     pub(super) connection: Option<u64>,
     /// Its session, where sessions are between.
     pub(super) session: Option<Session>,
+    /// The cursors of all batches that its session was given.
+    pub(super) wholes: HashSet<Cursor>,
     pub(super) said_hello: bool,
     pub(super) peer: Option<Incarnation>,
     /// Every cursor that was durable while it ran.
@@ -96,6 +98,7 @@ impl End {
             notices: Vec::new(),
             connection: None,
             session: None,
+            wholes: HashSet::new(),
             said_hello: false,
             peer: None,
             was_at: self.table.followed.into_iter().collect(),

@@ -32,11 +32,13 @@ pub struct Options {
     pub sabotage: Sabotage,
     /// Whether each step is checked, or only the end.
     pub check_steps: bool,
+    /// Whether every seed has sessions that cut its batches; otherwise about one in six.
+    pub only_cut: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { sabotage: Sabotage::None, check_steps: true }
+        Self { sabotage: Sabotage::None, check_steps: true, only_cut: false }
     }
 }
 
@@ -57,6 +59,8 @@ pub struct Report {
     pub restores: u64,
     /// Resets that were finished.
     pub resets: u64,
+    /// Parts of cut batches that arrived, not counting the last of each.
+    pub cuts: u64,
 }
 
 impl Report {
@@ -68,6 +72,7 @@ impl Report {
         self.crashes += other.crashes;
         self.restores += other.restores;
         self.resets += other.resets;
+        self.cuts += other.cuts;
     }
 }
 

@@ -16,19 +16,20 @@ pub(super) enum Parcel {
     Frame(Vec<u8>),
 }
 
-fn session(side: Side) -> Session {
+fn session(side: Side, cut_over_bytes: usize) -> Session {
     let (software, streams, timing) = ("simulation".to_owned(), vec![StreamId::TWIN], Timing::default());
-    match side {
+    let session = match side {
         Side::Edge => Session::edge("line-1".parse().expect("a DNS label"), software, streams, timing),
         Side::Cloud => Session::cloud(software, streams, timing),
-    }
+    };
+    session.cutting_over(cut_over_bytes)
 }
 
 impl World {
     /// A session for the connection that this side has noticed.
     pub(super) fn open_session(&mut self, side: Side) {
         let Some(process) = &mut self.ends[index(side)].process else { return };
-        let mut session = session(side);
+        let mut session = session(side, self.cut_over_bytes);
         session.handle_opened(self.now);
         process.session = Some(session);
     }
@@ -36,6 +37,9 @@ impl World {
     pub(super) fn send_by_session(&mut self, side: Side, message: Message) -> Result<(), String> {
         let Some(process) = &mut self.ends[index(side)].process else { return Ok(()) };
         let Some(session) = &mut process.session else { return Ok(()) };
+        if let Message::Batch(batch) = &message {
+            process.wholes.insert(batch.cursor);
+        }
         match session.send(StreamId::TWIN, message) {
             Ok(()) | Err(SendError::NotEstablished) => Ok(()),
             Err(error @ (SendError::StreamNotAgreed { .. } | SendError::QueueFull { .. })) => {
@@ -81,13 +85,24 @@ impl World {
                     replica.handle_connected();
                 }
             }
-            Event::Message { message, .. } => self.take_message(side, message)?,
+            Event::Message { message, .. } => {
+                self.note_cut(side, &message);
+                self.take_message(side, message)?;
+            }
             Event::Refused(refused) => return Err(format!("{side:?} is refused: {refused:?}")),
             Event::Closed(closed) => {
                 self.say(format_args!("the session of {side:?} ends: {}", closed.reason))
             }
         }
         Ok(())
+    }
+
+    /// A batch that no replica made is a part of one.
+    fn note_cut(&mut self, side: Side, message: &Message) {
+        let (Message::Batch(batch), Some(author)) = (message, &self.ends[index(other(side))].process) else {
+            return;
+        };
+        self.report.cuts += u64::from(!author.wholes.contains(&batch.cursor));
     }
 
     pub(super) fn take_frame(&mut self, side: Side, frame: &[u8]) -> Result<(), String> {

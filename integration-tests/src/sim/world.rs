@@ -40,6 +40,8 @@ pub(super) struct World {
     pub(super) report: Report,
     /// Whether sessions, and with them bytes, are between the replicas.
     pub(super) sessions: bool,
+    /// The length in bytes over which sessions cut batches.
+    pub(super) cut_over_bytes: usize,
     plant: Plant,
 }
 
@@ -51,9 +53,18 @@ impl World {
             window_batches: rng.usize(1..=3),
             ack_timeout: Duration::from_millis(rng.u64(200..4000)),
         };
-        let ends = [End::new(Side::Edge, limits()), End::new(Side::Cloud, limits())];
+        let mut ends = [End::new(Side::Edge, limits()), End::new(Side::Cloud, limits())];
         let plant = Plant::new(rng.usize(1..=3), rng.usize(1..=5));
-        let sessions = rng.u8(..3) == 0;
+        let sessions = options.only_cut || rng.u8(..3) == 0;
+        let mut cut_over_bytes = Session::CUT_OVER_BYTES;
+        if sessions && (options.only_cut || rng.bool()) {
+            // From every entry for itself to a few together; and batches that have something to cut.
+            cut_over_bytes = [0, 150, 250, 400][rng.usize(..4)];
+            for end in &mut ends {
+                end.limits.batch_entries = rng.usize(2..=20);
+                end.limits.window_batches = rng.usize(1..=6);
+            }
+        }
         let mut world = Self {
             rng,
             now: Timestamp::from_millis(0),
@@ -63,6 +74,7 @@ impl World {
             trace: Trace::new(out),
             report: Report::default(),
             sessions,
+            cut_over_bytes,
             plant,
         };
         SIDES.into_iter().for_each(|side| world.start(side));

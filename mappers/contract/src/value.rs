@@ -22,7 +22,7 @@ impl WireValue {
             Self::Typed(json) => Value::from_json(value_type, json),
             Self::Text(text) if value_type == ValueType::Json => {
                 let json = serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone()));
-                Ok(Value::Json(json))
+                Value::from_json(value_type, &json)
             }
             Self::Text(text) => Value::from_json(value_type, &Json::String(text.clone())),
         }
@@ -164,5 +164,12 @@ pub(crate) mod tests {
         let decode = |text: &str| WireValue::Text(text.into()).decode(ValueType::Json).unwrap();
         assert_eq!(decode(r#"{"a":[1]}"#), Value::Json(json!({"a": [1]})));
         assert_eq!(decode("on fire"), Value::Json(json!("on fire")));
+    }
+
+    #[test]
+    fn json_in_a_text_keeps_the_bounds_of_any_json() {
+        let deep = "[".repeat(100) + &"]".repeat(100);
+        assert!(WireValue::Text(deep).decode(ValueType::Json).is_err());
+        assert!(WireValue::Text("x".repeat(Value::MAX_BYTES)).decode(ValueType::Json).is_err());
     }
 }

@@ -190,6 +190,14 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     if body.len() > MAX_BODY_BYTES {
         return Err(refuse(body, ContractError::TooLarge { bytes: body.len() }));
     }
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        // serde would take a list for the fields in their order.
+        let error = match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => ContractError::WrongShape { reason: "a list, where an object is expected".to_owned() },
+            Err(error) => ContractError::NotJson { reason: error.to_string() },
+        };
+        return Err(Refusal { event_id: String::new(), error });
+    }
     serde_json::from_slice(body).map_err(|error| {
         let reason = error.to_string();
         refuse(

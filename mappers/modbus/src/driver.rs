@@ -1,4 +1,4 @@
-//! The driver: connections by host and port, sessions by unit.
+//! The driver: connections and lines by their place, sessions by unit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, Weak};
@@ -7,26 +7,46 @@ use mapper_sdk::{Driver, Fault, LaneKey};
 use tokio::sync::Mutex;
 
 use crate::bus::Bus;
-use crate::link::Link;
+use crate::link::{Link, Way};
 use crate::point::Point;
 use crate::session::{ModbusSession, terms};
 
 /// Modbus.
 #[derive(Debug, Default)]
 pub struct Modbus {
-    buses: std::sync::Mutex<HashMap<String, Weak<Mutex<Bus>>>>,
+    connections: std::sync::Mutex<HashMap<Way, Weak<Mutex<Bus>>>>,
+    /// A line remembers what has not been answered, also while no session uses it; there are as many as are configured.
+    lines: std::sync::Mutex<HashMap<Way, Arc<Mutex<Bus>>>>,
 }
 
 impl Modbus {
-    fn bus(&self, endpoint: &str) -> Arc<Mutex<Bus>> {
-        let mut buses = self.buses.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bus) = buses.get(endpoint).and_then(Weak::upgrade) {
+    fn bus(&self, way: &Way) -> Result<Arc<Mutex<Bus>>, Fault> {
+        match way {
+            Way::Tcp(_) => Ok(self.connection(way)),
+            Way::RtuOverTcp(_) | Way::Serial(_) => self.line(way),
+        }
+    }
+
+    fn connection(&self, way: &Way) -> Arc<Mutex<Bus>> {
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bus) = connections.get(way).and_then(Weak::upgrade) {
             return bus;
         }
-        buses.retain(|_, bus| bus.strong_count() > 0);
-        let bus = Arc::new(Mutex::new(Bus::new(endpoint)));
-        buses.insert(endpoint.to_owned(), Arc::downgrade(&bus));
+        connections.retain(|_, bus| bus.strong_count() > 0);
+        let bus = Arc::new(Mutex::new(Bus::new(way)));
+        connections.insert(way.clone(), Arc::downgrade(&bus));
         bus
+    }
+
+    fn line(&self, way: &Way) -> Result<Arc<Mutex<Bus>>, Fault> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = lines.keys().find(|other| other.place() == way.place() && *other != way) {
+            return Err(Fault::Link(format!(
+                "another device uses the same line as {other}, this one as {way}"
+            )));
+        }
+        let line = lines.entry(way.clone()).or_insert_with(|| Arc::new(Mutex::new(Bus::new(way))));
+        Ok(Arc::clone(line))
     }
 }
 
@@ -37,11 +57,14 @@ impl Driver for Modbus {
     type Session = ModbusSession;
 
     fn lane(&self, link: &Link) -> LaneKey {
-        LaneKey::new(&format!("modbus tcp {}", link.endpoint()))
+        let way = link.way().ok();
+        let (key, place) = way.as_ref().map_or(("", ""), |way| (way.key(), way.place()));
+        LaneKey::new(&format!("modbus {key} {place}"))
     }
 
     async fn connect(&self, link: &Link) -> Result<ModbusSession, Fault> {
-        let bus = self.bus(link.endpoint());
+        let way = link.way().map_err(|fault| Fault::Link(fault.message))?;
+        let bus = self.bus(&way)?;
         bus.lock().await.connect(terms(link)).await?;
         Ok(ModbusSession::new(bus, link))
     }

@@ -1,17 +1,20 @@
-//! The Modbus mapper: points, the planner of requests, the session over TCP, and a simulated plant.
+//! The Modbus mapper: points, the planner of requests, sessions over TCP and over RTU lines, and a simulated plant.
 
 mod bus;
 pub mod codec;
 mod driver;
 pub mod link;
+pub mod overview;
 pub mod plan;
 pub mod point;
+pub mod probe;
+mod rtu;
 mod session;
 pub mod sim;
 
 pub use driver::Modbus;
 pub use link::Link;
-pub use point::{Area, DataType, Number, Order, Point};
+pub use point::{Area, Byte, DataType, Number, Order, Point};
 pub use session::ModbusSession;
 
 /// The protocol as the configuration knows it: the key `modbus` in a device and in a property.

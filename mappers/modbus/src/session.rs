@@ -11,7 +11,7 @@ use twin_core::Value;
 
 use crate::bus::{Bus, Terms, exception_fault};
 use crate::link::Link;
-use crate::plan::{self, Lessons, Limits, Splitter};
+use crate::plan::{self, Lessons, Rules, Splitter};
 use crate::point::{Area, Layout, Point};
 
 /// After this long the device may have been changed: what it refused is tried again.
@@ -24,7 +24,7 @@ const MOST_PLANS: usize = 16;
 pub struct ModbusSession {
     bus: Arc<Mutex<Bus>>,
     terms: Terms,
-    limits: Limits,
+    rules: Rules,
     plans: Vec<Planned>,
     lessons: Lessons,
     learnt_at: Instant,
@@ -49,7 +49,7 @@ impl ModbusSession {
         Self {
             bus,
             terms: terms(link),
-            limits: link.limits(),
+            rules: Rules::of(link),
             plans: Vec::new(),
             lessons: Lessons::default(),
             learnt_at: Instant::now(),
@@ -69,15 +69,40 @@ impl ModbusSession {
         if self.plans.len() >= MOST_PLANS {
             self.plans.remove(0);
         }
-        self.plans.push(Planned::new(points, self.limits, &self.lessons));
+        self.plans.push(Planned::new(points, &self.rules, &self.lessons));
         self.plans.len() - 1
+    }
+
+    /// What is in a stretch of a table as it is: registers, or 0 and 1 for bits.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the device does not answer, or refuses.
+    pub async fn words(&mut self, area: Area, start: u16, count: u16) -> Result<Vec<u16>, Fault> {
+        let start = u32::from(start);
+        let span = plan::Span { area, start, end: start + u32::from(count) };
+        let bus = Arc::clone(&self.bus);
+        let mut bus = bus.lock().await;
+        let answer = bus.ask(self.terms, asking_for(&plan::Request { span, members: Vec::new() })).await?;
+        let response = answer.map_err(exception_fault)?;
+        let mut words = if let Response::ReadCoils(bits) | Response::ReadDiscreteInputs(bits) = response {
+            bits.into_iter().map(u16::from).collect()
+        } else if let Response::ReadHoldingRegisters(words) | Response::ReadInputRegisters(words) = response {
+            words
+        } else {
+            Vec::new()
+        };
+        if words.len() < usize::from(count) {
+            return Err(wrong_answer(&mut bus));
+        }
+        words.truncate(usize::from(count));
+        Ok(words)
     }
 
     async fn write_register(&mut self, bus: &mut Bus, layout: &Layout, value: &Value) -> Result<(), Fault> {
         let registers = layout.codec.encode(value)?;
         let start = layout.start;
-        if let Some(mask) = layout.codec.bit_mask() {
-            return self.write_bit(bus, start, mask, registers.first().is_some_and(|r| *r != 0)).await;
+        if let Some(mask) = layout.codec.mask() {
+            return self.write_part(bus, start, mask, registers.first().copied().unwrap_or(0)).await;
         }
         match registers.as_slice() {
             [one] => {
@@ -92,10 +117,10 @@ impl ModbusSession {
         }
     }
 
-    /// Writes one bit and leaves its neighbours alone: by a mask write where the device has it, else by reading,
+    /// Writes some bits of a register and leaves their neighbours alone: by a mask write where the device has it, else by reading,
     /// changing and writing the register, which is sound as long as nobody else writes it in between.
-    async fn write_bit(&mut self, bus: &mut Bus, start: u16, mask: u16, on: bool) -> Result<(), Fault> {
-        let (and, or) = (!mask, if on { mask } else { 0 });
+    async fn write_part(&mut self, bus: &mut Bus, start: u16, mask: u16, or: u16) -> Result<(), Fault> {
+        let and = !mask;
         if !self.no_mask_write {
             let answer = bus.ask(self.terms, Request::MaskWriteRegister(start, and, or)).await?;
             if answer != Err(ExceptionCode::IllegalFunction) {
@@ -187,8 +212,11 @@ impl Session for ModbusSession {
 }
 
 impl Planned {
-    fn new(points: &[Point], limits: Limits, lessons: &Lessons) -> Self {
-        let layout = |point: &Point| point.layout().map_err(|fault| Fault::Refused(fault.message));
+    fn new(points: &[Point], rules: &Rules, lessons: &Lessons) -> Self {
+        let layout = |point: &Point| {
+            let layout = point.layout().map_err(|fault| Fault::Refused(fault.message))?;
+            rules.check(&layout).map(|()| layout)
+        };
         let layouts: Vec<Result<Layout, Fault>> = points.iter().map(layout).collect();
         let known = |(number, layout): (usize, &Result<Layout, Fault>)| {
             Some((plan::Span::of(layout.as_ref().ok()?), number))
@@ -198,7 +226,7 @@ impl Planned {
             .enumerate()
             .filter_map(known)
             .partition(|(span, _)| lessons.refused.contains(span));
-        let requests = plan::requests(open, limits, &lessons.cuts);
+        let requests = plan::requests(open, rules, &lessons.cuts);
         let refused = refused.into_iter().map(|(_, number)| number).collect();
         Self { points: points.to_vec(), layouts, requests, refused }
     }
@@ -224,7 +252,7 @@ impl Planned {
             }
             for (span, point) in &request.members {
                 let bit = bits[from(span)];
-                samples[*point] = Some(self.layouts[*point].clone().map(|l| l.codec.decode_bit(bit)));
+                samples[*point] = Some(self.layouts[*point].clone().and_then(|l| l.codec.decode_bit(bit)));
             }
             return true;
         }

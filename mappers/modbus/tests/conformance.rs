@@ -19,20 +19,31 @@ const TIME_OUT: Duration = Duration::from_millis(150);
 struct Running {
     units: Vec<SimUnit>,
     link: Link,
+    endpoint: String,
     stop: CancellationToken,
     _task: JoinSet<()>,
 }
 
 impl Running {
     async fn start(units: usize) -> Self {
+        Self::start_over(units, false).await
+    }
+
+    async fn start_over(units: usize, rtu: bool) -> Self {
         let units: Vec<SimUnit> = (0..units).map(|_| SimUnit::new(200)).collect();
         let by_id: BTreeMap<u8, SimUnit> = (1..).zip(units.iter().cloned()).collect();
         let plant = Plant::start("127.0.0.1:0".parse().unwrap(), by_id).await.unwrap();
-        let link = Link::tcp(&plant.address().to_string(), 1).with_timeout(TIME_OUT);
+        let endpoint = plant.address().to_string();
+        let (plant, link) = if rtu {
+            (plant.over_rtu(), Link::rtu_over_tcp(&endpoint, 1))
+        } else {
+            (plant, Link::tcp(&endpoint, 1))
+        };
+        let link = link.with_timeout(TIME_OUT);
         let (stop, mut task) = (CancellationToken::new(), JoinSet::new());
         let token = stop.clone();
         task.spawn(async move { plant.run(token).await.unwrap() });
-        Self { units, link, stop, _task: task }
+        Self { units, link, endpoint, stop, _task: task }
     }
 
     async fn session(&self) -> ModbusSession {
@@ -50,6 +61,7 @@ struct ModbusRig {
     driver: Modbus,
     plant: Running,
     step: u16,
+    late: Duration,
 }
 
 fn holding(n: u16) -> Point {
@@ -57,10 +69,15 @@ fn holding(n: u16) -> Point {
 }
 
 impl ModbusRig {
-    async fn new() -> Self {
-        let plant = Running::start(1).await;
+    async fn new(rtu: bool) -> Self {
+        let plant = Running::start_over(1, rtu).await;
         plant.units[0].tables().holes.insert((Area::Holding, 3));
-        let mut rig = Self { driver: Modbus::default(), plant, step: 0 };
+        let mut rig = Self {
+            driver: Modbus::default(),
+            plant,
+            step: 0,
+            late: if rtu { TIME_OUT * 3 / 2 } else { TIME_OUT * 2 },
+        };
         rig.change();
         rig
     }
@@ -108,7 +125,7 @@ impl Rig for ModbusRig {
         self.plant.units[0].set_fault(SimFault::None);
     }
     fn answer_late(&mut self) {
-        self.plant.units[0].set_fault(SimFault::Slow(TIME_OUT * 2));
+        self.plant.units[0].set_fault(SimFault::Slow(self.late));
     }
     fn change(&mut self) {
         self.step += 1;
@@ -123,7 +140,59 @@ impl Rig for ModbusRig {
 
 #[tokio::test]
 async fn the_modbus_driver_does_what_every_driver_must() {
-    run_all(&mut ModbusRig::new().await).await;
+    run_all(&mut ModbusRig::new(false).await).await;
+}
+
+#[tokio::test]
+async fn over_rtu_it_does_what_every_driver_must() {
+    run_all(&mut ModbusRig::new(true).await).await;
+}
+
+#[tokio::test]
+async fn over_rtu_no_wrong_answer_is_taken_for_a_value() {
+    let plant = Running::start_over(1, true).await;
+    let driver = Modbus::default();
+    let mut session = driver.connect(&plant.link).await.unwrap();
+    for fault in [
+        SimFault::WrongUnit,
+        SimFault::WrongChecksum,
+        SimFault::Short,
+        SimFault::Truncated,
+        SimFault::Reset,
+        SimFault::Silent,
+    ] {
+        plant.units[0].set_fault(fault);
+        let answer = session.read(&[holding(1), holding(2)]).await.map(|samples| samples.len());
+        assert!(answer.as_ref().is_err_and(|f| f.verdict() == Verdict::Reconnect), "{fault:?}: {answer:?}");
+        plant.units[0].set_fault(SimFault::None);
+        let found = session.read(&[holding(1)]).await.map(|samples| samples[0].value.clone());
+        assert_eq!(found, Ok(Ok(Value::Int(0))), "after {fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn over_rtu_answers_that_are_always_late_are_never_taken_for_those_to_later_requests() {
+    let plant = Running::start_over(1, true).await;
+    let driver = Modbus::default();
+    let mut session = driver.connect(&plant.link).await.unwrap();
+    {
+        let mut tables = plant.units[0].tables();
+        for (n, register) in (0..).zip(&mut tables.holding) {
+            *register = n;
+        }
+    }
+    let mut good = 0;
+    for n in 0..12u16 {
+        // Half of the answers come after their time-out, among those to the following requests.
+        let late = if n % 3 < 2 { SimFault::Slow(TIME_OUT * 3 / 2) } else { SimFault::None };
+        plant.units[0].set_fault(late);
+        if let Ok(samples) = session.read(&[holding(10 + n)]).await {
+            assert_eq!(samples[0].value, Ok(Value::Int(i64::from(10 + n))));
+            good += 1;
+        }
+    }
+    plant.units[0].set_fault(SimFault::None);
+    assert!(good > 0, "with time the line finds its way back");
 }
 
 #[tokio::test]
@@ -215,7 +284,7 @@ async fn units_behind_one_endpoint_share_a_connection_and_a_silent_one_harms_onl
     plant.units[0].tables().holding[1] = 11;
     plant.units[1].tables().holding[1] = 22;
     let driver = Modbus::default();
-    let second = Link::tcp(plant.link.endpoint(), 2).with_timeout(TIME_OUT);
+    let second = Link::tcp(&plant.endpoint, 2).with_timeout(TIME_OUT);
     assert_eq!(driver.lane(&plant.link), driver.lane(&second));
     let mut one = driver.connect(&plant.link).await.unwrap();
     let mut two = driver.connect(&second).await.unwrap();

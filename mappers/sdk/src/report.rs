@@ -93,9 +93,13 @@ impl Reporter {
             Some(Value::Int(_) | Value::Float(_)) => o.value.as_ref().and_then(Value::as_number),
             Some(Value::Bool(_) | Value::String(_) | Value::Bytes(_) | Value::Json(_)) | None => None,
         };
+        let changed = last.value != new.value;
         match (number(last), number(new)) {
-            (Some(old), Some(new)) if self.policy.deadband > 0.0 => (old - new).abs() > self.policy.deadband,
-            _ => last.value != new.value,
+            (Some(old), Some(new)) => {
+                let deadband = self.policy.deadband.max(old.abs() * self.policy.deadband_percent / 100.0);
+                if deadband > 0.0 { (old - new).abs() > deadband } else { changed }
+            }
+            _ => changed,
         }
     }
 
@@ -134,9 +138,25 @@ mod tests {
     }
 
     #[test]
+    fn a_deadband_in_percent_grows_with_the_value_and_is_none_at_zero() {
+        let policy = ReportPolicy { deadband_percent: 10.0, ..ReportPolicy::default() };
+        let mut reporter = Reporter::new(policy);
+        let values = [100.0, 109.0, 91.0, 111.0, 122.0, 123.0, 0.0, 0.001, -0.001];
+        let reported: Vec<f64> = (0..)
+            .zip(values)
+            .filter(|(n, value)| reporter.handle_observation(reading(*value, *n), at(*n)).is_some())
+            .map(|(_, value)| value)
+            .collect();
+        assert_eq!(reported, [100.0, 111.0, 123.0, 0.0, 0.001, -0.001]);
+    }
+
+    #[test]
     fn a_change_of_quality_is_always_reported_and_only_once() {
-        let policy =
-            ReportPolicy { deadband: 100.0, min_interval: Duration::from_secs(60), max_silence: None };
+        let policy = ReportPolicy {
+            deadband: 100.0,
+            min_interval: Duration::from_secs(60),
+            ..ReportPolicy::default()
+        };
         let mut reporter = Reporter::new(policy);
         let bad = || Observation::bad(Quality::Bad(Why::DeviceUnreachable));
         assert!(reporter.handle_observation(reading(1.0, 0), at(0)).is_some());
@@ -175,7 +195,8 @@ mod tests {
             deadband in 0.0f64..5.0,
             readings in proptest::collection::vec(-20.0f64..20.0, 1..50),
         ) {
-            let mut reporter = Reporter::new(ReportPolicy { deadband, ..ReportPolicy::default() });
+            let policy = ReportPolicy { deadband, ..ReportPolicy::default() };
+            let mut reporter = Reporter::new(policy);
             let mut shown = f64::NAN;
             for (n, value) in (0..).zip(readings) {
                 if let Some(report) = reporter.handle_observation(reading(value, n), at(n)) {

@@ -110,6 +110,10 @@ impl Value {
     /// The longest string, byte string or JSON document that is taken, in bytes.
     pub const MAX_BYTES: usize = 64 * 1024;
 
+    /// The deepest JSON that is taken, in arrays and objects around each other. A database keeps values as JSON with a
+    /// few objects around them, and reads no more than 127 levels back.
+    pub const MAX_DEPTH: usize = 64;
+
     /// The type of this value.
     #[must_use]
     pub fn value_type(&self) -> ValueType {
@@ -195,11 +199,17 @@ impl Value {
                 }
             },
             ValueType::Bytes => match json {
-                J::String(s) if s.len() <= Self::MAX_BYTES / 3 * 4 + 4 => BASE64.decode(s).ok(),
+                J::String(s) if s.len() <= Self::MAX_BYTES.div_ceil(3) * 4 => {
+                    BASE64.decode(s).ok().filter(|bytes| bytes.len() <= Self::MAX_BYTES)
+                }
                 J::Null | J::Bool(_) | J::Number(_) | J::String(_) | J::Array(_) | J::Object(_) => None,
             }
             .map(Self::Bytes)
             .ok_or_else(|| fail("write base64 of at most 64 KiB")),
+            ValueType::Json if !is_shallow(json, Self::MAX_DEPTH) => {
+                Err(fail("write JSON of at most 64 arrays and objects around each other"))
+            }
+            ValueType::Json if !is_short(json, Self::MAX_BYTES) => Err(fail("write JSON of at most 64 KiB")),
             ValueType::Json => Ok(Self::Json(json.clone())),
         }
     }
@@ -226,6 +236,33 @@ impl fmt::Display for Value {
             }
         }
     }
+}
+
+fn is_shallow(json: &serde_json::Value, levels: usize) -> bool {
+    let inside = |json| levels.checked_sub(1).is_some_and(|rest| is_shallow(json, rest));
+    match json {
+        serde_json::Value::Array(items) => levels > 0 && items.iter().all(inside),
+        serde_json::Value::Object(members) => levels > 0 && members.values().all(inside),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => true,
+    }
+}
+
+/// Whether the JSON as text has at most so many bytes. Writing stops there.
+fn is_short(json: &serde_json::Value, bytes: usize) -> bool {
+    struct Left(usize);
+    impl std::io::Write for Left {
+        fn write(&mut self, part: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.checked_sub(part.len()).ok_or(std::io::ErrorKind::FileTooLarge)?;
+            Ok(part.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    serde_json::to_writer(Left(bytes), json).is_ok()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range before")]
@@ -301,6 +338,27 @@ pub(crate) mod tests {
             let error = Value::from_json(wanted, &json).unwrap_err();
             assert!(error.to_string().contains("write"), "{error}");
         }
+    }
+
+    #[test]
+    fn json_that_is_too_long_or_too_deep_is_refused_before_it_is_copied() {
+        let nested = |depth| (1..depth).fold(json!([]), |inner, _| json!([inner]));
+        let text = |bytes: usize| json!("x".repeat(bytes - 2));
+        for good in [nested(Value::MAX_DEPTH), text(Value::MAX_BYTES), json!(null)] {
+            assert!(Value::from_json(ValueType::Json, &good).is_ok());
+        }
+        for bad in [nested(Value::MAX_DEPTH + 1), text(Value::MAX_BYTES + 1), json!({"a": nested(64)})] {
+            let error = Value::from_json(ValueType::Json, &bad).unwrap_err();
+            assert!(error.to_string().contains("write JSON of at most 64"), "{error}");
+            assert!(error.found.len() <= 80);
+        }
+    }
+
+    #[test]
+    fn bytes_over_the_bound_are_refused() {
+        let base64 = |bytes: usize| json!(BASE64.encode(vec![7; bytes]));
+        assert!(Value::from_json(ValueType::Bytes, &base64(Value::MAX_BYTES)).is_ok());
+        assert!(Value::from_json(ValueType::Bytes, &base64(Value::MAX_BYTES + 1)).is_err());
     }
 
     #[test]

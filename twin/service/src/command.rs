@@ -122,6 +122,6 @@ pub(crate) enum Command {
     Report(Report, Reply<Updated>),
     State(DeviceId, DeviceState, Reply<Timestamp>),
     Declare(BTreeMap<DeviceId, DeviceDefinition>, oneshot::Sender<()>),
-    Override(OverrideRequest, Reply<Revision>),
+    Override(Vec<OverrideRequest>, Reply<Revision>),
     Wishes(DeviceId, oneshot::Sender<Vec<crate::memory::Wish>>),
 }

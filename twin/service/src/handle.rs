@@ -75,13 +75,13 @@ impl Handle {
         answer.await.map_err(|_| Stopped)
     }
 
-    /// Sets or releases a local operator's value; answers when it is committed.
+    /// Sets or releases a local operator's values, all or none; answers when they are committed.
     ///
     /// # Errors
-    /// [`ReportError`] when it may not be set.
-    pub async fn set_override(&self, request: OverrideRequest) -> Result<Revision, ReportError> {
+    /// [`ReportError`] when one of them may not be set; none is then.
+    pub async fn set_overrides(&self, requests: Vec<OverrideRequest>) -> Result<Revision, ReportError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Command::Override(request, reply), answer).await
+        self.ask(Command::Override(requests, reply), answer).await
     }
 
     /// What is to be written to a device now.

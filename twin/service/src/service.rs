@@ -243,18 +243,23 @@ impl DeviceTwin {
                 self.touched.extend(self.memory.devices().cloned());
                 self.waiting.push_back((revision, Waiter::Declared(reply)));
             }
-            Command::Override(request, reply) => match self.memory.set_override(&request) {
-                Ok(changes) => {
-                    let changed = !changes.is_empty();
-                    let revision = self.write(changes);
-                    if changed {
-                        self.memory.note_override(&request.id, request.set, revision);
+            Command::Override(requests, reply) => {
+                let checked = requests.iter().map(|request| self.memory.check_override(request));
+                match checked.collect::<Result<Vec<_>, _>>() {
+                    Ok(changes) => {
+                        let mut revision = self.replica.last();
+                        for (request, change) in requests.into_iter().zip(changes) {
+                            if let Some(change) = change {
+                                revision = self.write(vec![change]);
+                                self.memory.note_override(&request.id, request.set, revision);
+                            }
+                            self.touched.insert(request.id.device);
+                        }
+                        self.waiting.push_back((revision, Waiter::Override(reply, revision)));
                     }
-                    self.touched.insert(request.id.device);
-                    self.waiting.push_back((revision, Waiter::Override(reply, revision)));
+                    Err(error) => drop(reply.send(Err(error))),
                 }
-                Err(error) => drop(reply.send(Err(error))),
-            },
+            }
             Command::Wishes(device, reply) => {
                 let _ = reply.send(self.memory.wishes(&device, now));
             }

@@ -205,7 +205,12 @@ async fn a_wish_of_the_cloud_is_published_until_it_is_answered_and_an_override_w
     };
     let id = PropertyId::new(device(), name("setpoint"));
     let request = OverrideRequest { id: id.clone(), set: Some(local), if_match: None };
-    rig.handle.set_override(request).await.unwrap();
+    let mut forbidden = request.clone();
+    forbidden.id.property = name("speed");
+    let refused = rig.handle.set_overrides(vec![request.clone(), forbidden]).await;
+    assert!(matches!(refused, Err(ReportError::Unacceptable { .. })), "all or none");
+    assert!(rig.reader.twin(&device()).await.unwrap().overrides.is_empty());
+    rig.handle.set_overrides(vec![request]).await.unwrap();
     assert_eq!(next_wishes(&mut events).await[0].effective.part, Part::Override);
     assert_eq!(next_wishes(&mut events).await[0].effective.part, Part::Desired, "it has expired");
     let twin = rig.reader.twin(&device()).await.unwrap();

@@ -159,14 +159,13 @@ async fn play(dir: &Path, steps: Vec<Step>) {
     for step in steps {
         let mut commit =
             Commit { token, authored: vec![], author: Some(cursor(1, own)), forget: None, followed: vec![] };
-        let next =
-            |list: Vec<(u8, Option<i64>)>, make: fn(u8, Option<i64>) -> Change, counter: &mut u64| {
-                let entry = |(n, value)| {
-                    *counter += 1;
-                    Entry { revision: Revision::new(*counter), change: make(n, value) }
-                };
-                list.into_iter().map(entry).collect::<Vec<_>>()
+        let next = |list: Vec<(u8, Option<i64>)>, make: fn(u8, Option<i64>) -> Change, counter: &mut u64| {
+            let entry = |(n, value)| {
+                *counter += 1;
+                Entry { revision: Revision::new(*counter), change: make(n, value) }
             };
+            list.into_iter().map(entry).collect::<Vec<_>>()
+        };
         match step {
             Step::Write(list) => {
                 commit.authored = next(list, reported, &mut own);

@@ -25,7 +25,7 @@ use super::{Rest, views};
 /// The most changes read at once.
 const PAGE: usize = 200;
 /// Changes of one document that come closer together than this are told as one.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(3);
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

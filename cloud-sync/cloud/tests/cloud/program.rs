@@ -81,7 +81,7 @@ async fn bad_settings_end_with_64_and_other_failures_with_1() {
         (&["--listen", "0.0.0.0:0"], 64, "--insecure-rest"),
         (&["token", "create", "--node", "Edge 1"], 64, "use 1 to 63"),
         (&["token", "create", "--node", "edge-1", "--ttl", "soon"], 64, "for example 1h"),
-        (&["--data", "/proc/none", "--listen", "127.0.0.1:0"], 1, "cannot be made"),
+        (&["--data", "/proc/none", "--listen", "127.0.0.1:0"], 1, "give another --data"),
     ] {
         let output = output(arguments, dir.path()).await;
         let said = String::from_utf8_lossy(&output.stderr);

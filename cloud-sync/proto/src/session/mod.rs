@@ -80,6 +80,10 @@ pub struct Session {
 }
 
 impl Session {
+    /// Batches whose frame would be longer than this many bytes as sent go in several, unless
+    /// [`cutting_over`](Self::cutting_over) says otherwise.
+    pub const CUT_OVER_BYTES: usize = 64 * 1024;
+
     /// The edge's end: it will open the session as `node` with these streams.
     #[must_use]
     pub fn edge(node: NodeName, software: String, streams: Vec<StreamId>, timing: Timing) -> Self {
@@ -115,6 +119,13 @@ impl Session {
             pings: 0,
             unknown_frames: 0,
         }
+    }
+
+    /// With another length, in bytes as sent, over which the frame of a batch is cut; a single entry is never cut.
+    #[must_use]
+    pub fn cutting_over(mut self, frame_bytes: usize) -> Self {
+        self.outbox.cut_over_bytes = frame_bytes;
+        self
     }
 
     /// The transport is there: the edge says who it is, the cloud waits for it.

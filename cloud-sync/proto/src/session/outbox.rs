@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use twin_core::replica::{Batch, Message};
+use twin_core::replica::Message;
 
-use super::split::{Seams, halves};
+use super::Session;
+use super::split::{Ends, Part, halves};
 use crate::codec::{EncodeError, FrameLimits, encode};
 use crate::frame::{Frame, StreamFrame, StreamId};
-
-/// Longer frames are cut where they can be, so that a heartbeat need not wait for long behind one on a slow line.
-const AIM_BYTES: usize = 64 * 1024;
 
 /// A queue is full: the peer does not take what it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +17,8 @@ pub(super) struct Full;
 struct Lane {
     /// Hellos and acknowledgements: small, and the peer waits for them.
     urgent: VecDeque<Message>,
-    batches: VecDeque<Batch>,
-    seams: Seams,
+    batches: VecDeque<Part>,
+    ends: Ends,
 }
 
 #[derive(Debug)]
@@ -28,6 +26,8 @@ pub(super) struct Outbox {
     own: VecDeque<Vec<u8>>,
     lanes: BTreeMap<StreamId, Lane>,
     pub(super) limits: FrameLimits,
+    /// Longer frames are cut where they can be, so that a heartbeat need not wait for long behind one on a slow line.
+    pub(super) cut_over_bytes: usize,
 }
 
 impl Outbox {
@@ -35,7 +35,7 @@ impl Outbox {
     const MOST_WAITING: usize = 256;
 
     pub(super) fn new(limits: FrameLimits) -> Self {
-        Self { own: VecDeque::new(), lanes: BTreeMap::new(), limits }
+        Self { own: VecDeque::new(), lanes: BTreeMap::new(), limits, cut_over_bytes: Session::CUT_OVER_BYTES }
     }
 
     pub(super) fn push_own(&mut self, frame: &Frame) {
@@ -56,7 +56,7 @@ impl Outbox {
         }
         match message {
             Message::Hello(_) | Message::Ack(_) => lane.urgent.push_back(message),
-            Message::Batch(batch) => lane.batches.push_back(batch),
+            Message::Batch(batch) => lane.batches.push_back(Part::whole(batch)),
         }
         Ok(())
     }
@@ -65,9 +65,9 @@ impl Outbox {
     pub(super) fn is_for_replica(&mut self, stream: StreamId, message: &Message) -> bool {
         let Some(lane) = self.lanes.get_mut(&stream) else { return true };
         match message {
-            Message::Ack(cursor) => !lane.seams.take(*cursor),
+            Message::Ack(cursor) => !lane.ends.take_seam(*cursor),
             Message::Hello(_) => {
-                lane.seams.clear();
+                lane.ends.clear();
                 true
             }
             Message::Batch(_) => true,
@@ -87,8 +87,8 @@ impl Outbox {
             if let Some(message) = lane.urgent.pop_front() {
                 return encode(&frame(*stream, message), self.limits).map(Some);
             }
-            if let Some(batch) = lane.batches.pop_front() {
-                return lane.cut(*stream, batch, self.limits).map(Some);
+            if let Some(part) = lane.batches.pop_front() {
+                return lane.cut(*stream, part, self.limits, self.cut_over_bytes).map(Some);
             }
         }
         Ok(None)
@@ -100,25 +100,27 @@ impl Lane {
     fn cut(
         &mut self,
         stream: StreamId,
-        mut batch: Batch,
+        Part { mut batch, mut ends_in_seam }: Part,
         limits: FrameLimits,
+        cut_over_bytes: usize,
     ) -> Result<Vec<u8>, EncodeError> {
         loop {
+            let cursor = batch.cursor;
             let whole = frame(stream, Message::Batch(batch));
             let written = encode(&whole, limits);
-            if written.as_ref().is_ok_and(|bytes| bytes.len() <= AIM_BYTES) {
-                return written;
-            }
+            let short = written.as_ref().is_ok_and(|bytes| bytes.len() <= cut_over_bytes);
             let Frame::Stream(StreamFrame { message: Message::Batch(again), .. }) = whole else {
                 return written;
             };
-            match halves(again) {
+            match if short { Err(again) } else { halves(again) } {
                 Ok((first, second)) => {
-                    self.seams.insert(first.cursor);
-                    self.batches.push_front(second);
-                    batch = first;
+                    self.batches.push_front(Part { batch: second, ends_in_seam });
+                    (batch, ends_in_seam) = (first, true);
                 }
-                Err(_) => return written,
+                Err(_) => {
+                    self.ends.sent(cursor, ends_in_seam);
+                    return written;
+                }
             }
         }
     }

@@ -146,7 +146,7 @@ mod tests {
     fn planned(spans: &[Span], lessons: &Lessons, limits: Limits) -> Vec<Request> {
         let known = |span: &Span| !lessons.refused.contains(span);
         let spans = spans.iter().copied().enumerate().filter(|(_, span)| known(span)).map(|(n, s)| (s, n));
-        requests(spans, limits, &lessons.cuts)
+        requests(spans, &limits.into(), &lessons.cuts)
     }
 
     /// Reads all points of a device with these holes and this longest block; gives the points read and the number of requests.

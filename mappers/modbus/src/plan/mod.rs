@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 
 pub use lessons::{Lessons, Splitter};
 
+use mapper_sdk::Fault;
+
+use crate::link::Link;
 use crate::point::{Area, Layout};
 
 /// What one request may hold.
@@ -35,6 +38,49 @@ impl Limits {
 
     fn gap(self, area: Area) -> u32 {
         u32::from(self.max_gap) * if area.is_bits() { Self::BITS } else { 1 }
+    }
+}
+
+/// What the requests to one device must keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// What one request may hold.
+    pub limits: Limits,
+    /// What must not be read, not even along with something else.
+    pub forbidden: Vec<Span>,
+}
+
+impl Rules {
+    /// The rules of a device.
+    #[must_use]
+    pub fn of(link: &Link) -> Self {
+        Self { limits: link.limits(), forbidden: link.forbidden() }
+    }
+
+    /// Whether a point may be read.
+    ///
+    /// # Errors
+    /// [`Fault::Refused`] when a part of it is forbidden.
+    pub fn check(&self, layout: &Layout) -> Result<(), Fault> {
+        match self.forbidden_in(Span::of(layout)) {
+            None => Ok(()),
+            Some(span) => Err(Fault::Refused(format!(
+                "`forbid` of the device keeps the {}s {} to {} from being read",
+                span.area,
+                span.start,
+                span.end - 1
+            ))),
+        }
+    }
+
+    fn forbidden_in(&self, span: Span) -> Option<&Span> {
+        self.forbidden.iter().find(|f| f.area == span.area && f.start < span.end && span.start < f.end)
+    }
+}
+
+impl From<Limits> for Rules {
+    fn from(limits: Limits) -> Self {
+        Self { limits, forbidden: Vec::new() }
     }
 }
 
@@ -79,12 +125,12 @@ pub struct Request {
     pub members: Vec<(Span, usize)>,
 }
 
-/// The fewest requests that read all of `spans`, in ascending order. No request reaches over one of the `cuts`: places
-/// in front of which one must begin.
+/// The fewest requests that read all of `spans`, none of which is forbidden, in ascending order. No request reaches over
+/// one of the `cuts`: places in front of which one must begin.
 #[must_use]
 pub fn requests(
     spans: impl IntoIterator<Item = (Span, usize)>,
-    limits: Limits,
+    rules: &Rules,
     cuts: &BTreeSet<(Area, u32)>,
 ) -> Vec<Request> {
     let mut sorted: Vec<(Span, usize)> = spans.into_iter().collect();
@@ -93,7 +139,7 @@ pub fn requests(
     let mut requests: Vec<Request> = Vec::new();
     for (span, number) in sorted {
         match requests.last_mut() {
-            Some(request) if joins(request.span, span, limits, cuts) => {
+            Some(request) if joins(request.span, span, rules, cuts) => {
                 request.span.end = request.span.end.max(span.end);
                 request.members.push((span, number));
             }
@@ -104,7 +150,8 @@ pub fn requests(
 }
 
 /// Whether `next`, which does not begin before `block`, may be read along with it.
-fn joins(block: Span, next: Span, limits: Limits, cuts: &BTreeSet<(Area, u32)>) -> bool {
+fn joins(block: Span, next: Span, rules: &Rules, cuts: &BTreeSet<(Area, u32)>) -> bool {
+    let limits = rules.limits;
     if block.area != next.area {
         return false;
     }
@@ -113,7 +160,10 @@ fn joins(block: Span, next: Span, limits: Limits, cuts: &BTreeSet<(Area, u32)>) 
     }
     let gap = next.start.saturating_sub(block.end);
     let crosses_a_cut = cuts.range((block.area, block.start + 1)..(block.area, next.end)).next().is_some();
-    gap <= limits.gap(block.area) && next.end - block.start <= limits.block(block.area) && !crosses_a_cut
+    gap <= limits.gap(block.area)
+        && next.end - block.start <= limits.block(block.area)
+        && !crosses_a_cut
+        && rules.forbidden_in(Span { end: next.end, ..block }).is_none()
 }
 
 #[cfg(test)]
@@ -127,7 +177,7 @@ mod tests {
 
     fn plan(spans: &[Span], limits: Limits, cuts: &BTreeSet<(Area, u32)>) -> Vec<Span> {
         let numbered = spans.iter().copied().enumerate().map(|(number, span)| (span, number));
-        requests(numbered, limits, cuts).into_iter().map(|request| request.span).collect()
+        requests(numbered, &limits.into(), cuts).into_iter().map(|request| request.span).collect()
     }
 
     #[test]
@@ -141,8 +191,10 @@ mod tests {
     #[test]
     fn coils_are_read_2000_at_a_time() {
         let spans = (0..4000).map(|n| (Span { area: Area::Coil, start: n, end: n + 1 }, 0));
-        let lens: Vec<u32> =
-            requests(spans, Limits::new(125, 8), &BTreeSet::new()).iter().map(|r| r.span.len()).collect();
+        let lens: Vec<u32> = requests(spans, &Limits::new(125, 8).into(), &BTreeSet::new())
+            .iter()
+            .map(|r| r.span.len())
+            .collect();
         assert_eq!(lens, [2000, 2000]);
     }
 
@@ -152,6 +204,15 @@ mod tests {
         let spans = [span(0, 1), span(9, 1), span(19, 1), input];
         let plan = plan(&spans, Limits::new(125, 8), &BTreeSet::new());
         assert_eq!(plan, [input, span(0, 10), span(19, 1)]);
+    }
+
+    #[test]
+    fn no_request_reads_along_what_is_forbidden() {
+        let forbidden = vec![Span { area: Area::Holding, start: 3, end: 4 }];
+        let rules = Rules { forbidden, ..Limits::new(125, 8).into() };
+        let spans = [span(0, 1), span(2, 1), span(4, 1), span(6, 1)].into_iter().enumerate();
+        let plan = requests(spans.map(|(n, s)| (s, n)), &rules, &BTreeSet::new());
+        assert_eq!(plan.iter().map(|r| r.span).collect::<Vec<_>>(), [span(0, 3), span(4, 3)]);
     }
 
     #[test]
@@ -224,7 +285,7 @@ mod tests {
         ) {
             let limits = Limits::new(max_block, max_gap);
             let spans = points.iter().enumerate().map(|(n, (start, len))| (span(*start, *len), n));
-            let plan = requests(spans, limits, &BTreeSet::new());
+            let plan = requests(spans, &limits.into(), &BTreeSet::new());
             let mut seen: Vec<usize> = plan.iter().flat_map(|r| r.members.iter().map(|m| m.1)).collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..points.len()).collect::<Vec<_>>());

@@ -1,10 +1,17 @@
-//! A simulated Modbus TCP plant: units with tables that change, and with every fault that a real one has.
+//! A simulated Modbus plant, over TCP or with RTU frames: units with tables that change, and with every fault that a real one has.
 
 mod demo;
 mod plant;
+mod rtu;
 mod unit;
 mod wire;
 
 pub use demo::{Demo, demo_plant};
 pub use plant::{Plant, SimError};
 pub use unit::{SimFault, SimUnit, Tables};
+
+/// What a unit answers to a request, both without a frame.
+#[cfg(test)]
+pub(crate) fn answer_of(unit: &SimUnit, request: &[u8]) -> Vec<u8> {
+    wire::answer(&mut unit.tables(), request)
+}

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::sim::unit::{SimFault, SimUnit};
-use crate::sim::wire;
+use crate::sim::{rtu, wire};
 
 /// Connections at a time; more are closed at once.
 const MOST_CONNECTIONS: usize = 1024;
@@ -39,6 +39,7 @@ pub struct Plant {
     address: SocketAddr,
     units: Arc<BTreeMap<u8, SimUnit>>,
     change: Change,
+    rtu: bool,
 }
 
 impl fmt::Debug for Plant {
@@ -57,7 +58,14 @@ impl Plant {
         let fail = |error| SimError { address, error };
         let listener = TcpListener::bind(address).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        Ok(Self { listener, address, units: Arc::new(units), change: Box::new(|_| {}) })
+        Ok(Self { listener, address, units: Arc::new(units), change: Box::new(|_| {}), rtu: false })
+    }
+
+    /// The same with RTU frames, as a serial server carries them.
+    #[must_use]
+    pub fn over_rtu(mut self) -> Self {
+        self.rtu = true;
+        self
     }
 
     /// The same with values that change: `change` is called ten times a second with the seconds since the start.
@@ -95,7 +103,12 @@ impl Plant {
                 Some(_) = connections.join_next() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) if connections.len() < MOST_CONNECTIONS => {
-                        connections.spawn(serve(stream, Arc::clone(&self.units)));
+                        let units = Arc::clone(&self.units);
+                        if self.rtu {
+                            connections.spawn(rtu::serve(stream, units));
+                        } else {
+                            connections.spawn(serve(stream, units));
+                        }
                     }
                     Ok(_) => {}
                     Err(error) => return Err(SimError { address: self.address, error }),
@@ -130,7 +143,7 @@ async fn serve_one(stream: &mut TcpStream, units: &BTreeMap<u8, SimUnit>) -> io:
         (fault, if silent { Vec::new() } else { wire::answer(&mut tables, &request) })
     };
     match fault {
-        SimFault::None => {}
+        SimFault::None | SimFault::WrongChecksum => {}
         SimFault::Silent => return Ok(Some(())),
         SimFault::Reset => return Ok(None),
         SimFault::Slow(time) => sleep(time).await,
@@ -153,7 +166,7 @@ async fn serve_one(stream: &mut TcpStream, units: &BTreeMap<u8, SimUnit>) -> io:
 }
 
 /// Takes the last register or byte off a read's answer and says so in its count.
-fn shorten(body: &mut Vec<u8>) {
+pub(super) fn shorten(body: &mut Vec<u8>) {
     if let [1..=4, count, ..] = body.as_slice() {
         let less = if body[0] <= 2 { 1 } else { 2 };
         let new = usize::from(*count).saturating_sub(less);

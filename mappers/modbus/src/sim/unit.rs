@@ -16,14 +16,16 @@ pub enum SimFault {
     Silent,
     /// It answers after this long.
     Slow(Duration),
-    /// It answers with the transaction id of another request.
+    /// It answers with the transaction id of another request; over RTU, which has none, it does nothing wrong.
     WrongTransaction,
     /// It answers with another unit id.
     WrongUnit,
     /// It answers with one register or byte of bits less than was asked for.
     Short,
-    /// It sends half of the answer and closes the connection.
+    /// It sends half of the answer and closes the connection; over RTU it falls silent.
     Truncated,
+    /// Over RTU it answers with a wrong checksum; over TCP, which has none, it does nothing wrong.
+    WrongChecksum,
     /// It closes the connection in place of an answer.
     Reset,
     /// It answers every request with this exception.

@@ -27,7 +27,7 @@ impl Default for Limits {
 }
 
 /// After every change there can be; a store keeps revisions in 63 bits.
-const NEWEST: Revision = Revision::new(u64::MAX >> 1);
+pub(super) const NEWEST: Revision = Revision::new(u64::MAX >> 1);
 
 /// How far a reset of the peer has got. Until its last batch is acknowledged the peer still has its old cursor, so
 /// whatever goes wrong before, the reset begins again from nothing.

@@ -152,8 +152,8 @@ pub enum BadBatch {
         /// The entry.
         revision: Revision,
     },
-    /// More batches came than the window allows.
-    #[error("more than {limit} batches came before the first was committed")]
+    /// More entries came than the window allows.
+    #[error("more than {limit} entries came before the first was committed")]
     WindowExceeded {
         /// The most allowed.
         limit: usize,

@@ -22,8 +22,12 @@ pub struct Wish {
     pub property: PropertyName,
     /// What it should hold, by whose word and until when.
     pub effective: Effective,
+    /// Since when that is wanted.
+    pub since: Option<Timestamp>,
     /// What it holds.
     pub reported: Option<Value>,
+    /// When the gateway took that.
+    pub reported_at: Option<Timestamp>,
 }
 
 /// All that is known of one property.

@@ -1,20 +1,20 @@
 //! What is wanted of devices: overrides, and what is to be written.
 
 use twin_core::{
-    Change, Convergence, DeviceId, Override, PropertyId, Revision, Timestamp, WriteResult, convergence,
+    Change, Convergence, DeviceId, Override, Part, PropertyId, Revision, Timestamp, WriteResult, convergence,
 };
 
 use super::{Changes, Memory, Wish, never_read};
 use crate::command::{OverrideRequest, ReportError};
 
 impl Memory {
-    /// Sets or releases an override.
+    /// Checks that an override may be set or released; gives the change, or none when nothing would change.
     ///
     /// # Errors
     /// [`ReportError`] when the device, the property, the value or the expected revision is wrong.
-    pub fn set_override(&mut self, request: &OverrideRequest) -> Result<Changes, ReportError> {
+    pub fn check_override(&self, request: &OverrideRequest) -> Result<Option<Change>, ReportError> {
         let PropertyId { device, property } = &request.id;
-        let Some(twin) = self.twins.get_mut(device) else {
+        let Some(twin) = self.twins.get(device) else {
             return Err(ReportError::UnknownDevice { device: device.clone() });
         };
         let Some(definition) = twin.device.definition.properties.get(property) else {
@@ -24,24 +24,22 @@ impl Memory {
             let refuse = |why| ReportError::Unacceptable { property: property.clone(), why };
             definition.check_wanted(&set.value).map_err(refuse)?;
         }
-        let state = twin.properties.entry(property.clone()).or_default();
-        let found = state.override_.as_ref().map_or(Revision::ZERO, |(_, revision)| *revision);
+        let there = twin.properties.get(property).and_then(|p| p.override_.as_ref());
+        let found = there.map_or(Revision::ZERO, |(_, revision)| *revision);
         if let Some(expected) = request.if_match
             && expected != found
         {
             return Err(ReportError::Stale { property: property.clone(), expected, found });
         }
-        if request.set.is_none() && state.override_.is_none() {
-            return Ok(Vec::new());
-        }
-        if let Some(until) = request.set.as_ref().and_then(|o| o.expires_at) {
-            self.expiries.insert((until, request.id.clone()));
-        }
-        Ok(vec![Change::Override(request.id.clone(), request.set.clone())])
+        let changes = request.set.is_some() || there.is_some();
+        Ok(changes.then(|| Change::Override(request.id.clone(), request.set.clone())))
     }
 
     /// Takes note of the revision that an override has been given.
     pub fn note_override(&mut self, id: &PropertyId, set: Option<Override>, revision: Revision) {
+        if let Some(until) = set.as_ref().and_then(|o| o.expires_at) {
+            self.expiries.insert((until, id.clone()));
+        }
         if let Some(twin) = self.twins.get_mut(&id.device) {
             twin.properties.entry(id.property.clone()).or_default().override_ = set.map(|o| (o, revision));
         }
@@ -70,8 +68,15 @@ impl Memory {
                     | Convergence::Expired
                     | Convergence::Drifted => false,
                 };
+                let since = match effective.part {
+                    Part::Override => property.override_.as_ref().map(|(o, _)| o.set_at),
+                    Part::Desired | Part::Reported | Part::Device => {
+                        property.desired.as_ref().map(|(d, _)| d.set_at)
+                    }
+                };
                 let reported = property.reported.as_ref().and_then(|r| r.value.clone());
-                open.then(|| Wish { property: name.clone(), effective, reported })
+                let reported_at = property.reported.as_ref().and_then(|r| r.gateway_time);
+                open.then(|| Wish { property: name.clone(), effective, since, reported, reported_at })
             })
             .collect()
     }

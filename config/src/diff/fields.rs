@@ -1,0 +1,154 @@
+//! The fields of the parts of a configuration, side by side. Every type is taken apart by name, so that a new field is
+//! not forgotten.
+
+use std::time::Duration;
+
+use twin_core::{Access, DeviceDefinition, PropertyDefinition};
+
+use super::{FieldDiff, Values, pairs};
+use crate::config::{
+    Api, Cloud, DeviceConfig, ExternalBroker, Gateway, Log, LogFormat, Mqtt, PropertyConfig, ReportPolicy,
+};
+
+/// Collects what differs.
+#[derive(Default)]
+struct Fields(Vec<FieldDiff>);
+
+impl Fields {
+    /// A field whose values are shown.
+    fn shown(&mut self, field: impl Into<String>, old: Option<String>, new: Option<String>) {
+        if old != new {
+            self.0.push(FieldDiff { field: field.into(), values: Some(Values { old, new }) });
+        }
+    }
+
+    /// A field whose values are not shown.
+    fn hidden(&mut self, field: impl Into<String>, same: bool) {
+        if !same {
+            self.0.push(FieldDiff { field: field.into(), values: None });
+        }
+    }
+}
+
+fn text(value: impl ToString) -> Option<String> {
+    Some(value.to_string())
+}
+
+fn duration(value: Duration) -> Option<String> {
+    Some(crate::duration::words(u64::try_from(value.as_millis()).unwrap_or(u64::MAX)))
+}
+
+fn access_word(access: Access) -> &'static str {
+    match access {
+        Access::Read => "read",
+        Access::Write => "write",
+        Access::ReadWrite => "read_write",
+    }
+}
+
+/// What differs of the settings of the gateway.
+pub(super) fn gateway(old: &Gateway, new: &Gateway) -> Vec<FieldDiff> {
+    let Gateway { node, data_dir, mqtt, cloud, api, log, shutdown_grace } = old;
+    let mut fields = Fields::default();
+    fields.shown("node", text(node), text(&new.node));
+    fields.shown("data_dir", text(data_dir.display()), text(new.data_dir.display()));
+    broker(mqtt, &new.mqtt, &mut fields);
+    let url = |cloud: &Option<Cloud>| cloud.as_ref().map(|cloud| cloud.url.to_string());
+    let token = |cloud: &Option<Cloud>| cloud.as_ref().and_then(|cloud| cloud.token.clone());
+    fields.shown("cloud.url", url(cloud), url(&new.cloud));
+    fields.hidden("cloud.token", token(cloud) == token(&new.cloud));
+    let Api { listen } = api;
+    fields.shown("api.listen", text(listen), text(new.api.listen));
+    let Log { level, format } = log;
+    fields.shown("log.level", text(level.word()), text(new.log.level.word()));
+    let word = |format: LogFormat| match format {
+        LogFormat::Auto => "auto",
+        LogFormat::Human => "human",
+        LogFormat::Json => "json",
+    };
+    fields.shown("log.format", text(word(*format)), text(word(new.log.format)));
+    fields.shown("shutdown_grace", duration(*shutdown_grace), duration(new.shutdown_grace));
+    fields.0
+}
+
+fn broker(old: &Mqtt, new: &Mqtt, fields: &mut Fields) {
+    let listen = |mqtt: &Mqtt| match mqtt {
+        Mqtt::Embedded { listen } => text(listen),
+        Mqtt::External(_) => None,
+    };
+    fn external(mqtt: &Mqtt) -> Option<&ExternalBroker> {
+        match mqtt {
+            Mqtt::Embedded { .. } => None,
+            Mqtt::External(external) => Some(external),
+        }
+    }
+    fields.shown("mqtt.embedded.listen", listen(old), listen(new));
+    let (old, new) = (external(old), external(new));
+    let url = |broker: Option<&ExternalBroker>| broker.map(|broker| broker.url.to_string());
+    fields.shown("mqtt.external.url", url(old), url(new));
+    let user = |broker: Option<&ExternalBroker>| broker.and_then(|broker| broker.username.clone());
+    fields.shown("mqtt.external.username", user(old), user(new));
+    let password = |broker: Option<&ExternalBroker>| broker.and_then(|broker| broker.password.clone());
+    fields.hidden("mqtt.external.password", password(old) == password(new));
+    let ca = |broker: Option<&ExternalBroker>| {
+        broker.and_then(|broker| broker.ca_file.as_ref()).map(|path| path.display().to_string())
+    };
+    fields.shown("mqtt.external.ca_file", ca(old), ca(new));
+}
+
+/// What differs of a device itself.
+pub(super) fn device(old: &DeviceConfig, new: &DeviceConfig) -> Vec<FieldDiff> {
+    let DeviceConfig { id: _, definition, protocol, link, properties: _ } = old;
+    let DeviceDefinition { protocol: _, model, description, labels, properties: _ } = definition;
+    let mut fields = Fields::default();
+    fields.shown("model", model.clone(), new.definition.model.clone());
+    fields.shown("description", description.clone(), new.definition.description.clone());
+    for (label, old, new) in pairs(labels, &new.definition.labels) {
+        fields.shown(format!("labels.{label}"), old.cloned(), new.cloned());
+    }
+    fields.shown("protocol", protocol.clone(), new.protocol.clone());
+    if *protocol == new.protocol {
+        fields.hidden(protocol.as_deref().unwrap_or("link"), *link == new.link);
+    }
+    fields.0
+}
+
+/// What differs of a property of a device that speaks `protocol`.
+pub(super) fn property(protocol: Option<&str>, old: &PropertyConfig, new: &PropertyConfig) -> Vec<FieldDiff> {
+    let PropertyConfig { definition, point, every, report, stale_after } = old;
+    let PropertyDefinition {
+        value_type,
+        access,
+        unit,
+        description,
+        range,
+        one_of,
+        tolerance,
+        stale_after_ms: _,
+    } = definition;
+    let mut fields = Fields::default();
+    fields.shown("type", text(value_type), text(new.definition.value_type));
+    fields.shown("access", text(access_word(*access)), text(access_word(new.definition.access)));
+    fields.shown("unit", unit.clone(), new.definition.unit.clone());
+    fields.shown("description", description.clone(), new.definition.description.clone());
+    let bounds = |range: &twin_core::Range| format!("[{}, {}]", range.min, range.max);
+    fields.shown("range", range.as_ref().map(bounds), new.definition.range.as_ref().map(bounds));
+    let values = |values: &[twin_core::Value]| {
+        let words = values.iter().map(|value| value.to_json().to_string()).collect::<Vec<_>>();
+        (!words.is_empty()).then(|| format!("[{}]", words.join(", ")))
+    };
+    fields.shown("one_of", values(one_of), values(&new.definition.one_of));
+    let number = |number: f64| number.to_string();
+    fields.shown("tolerance", tolerance.map(number), new.definition.tolerance.map(number));
+    fields.hidden(protocol.unwrap_or("point"), *point == new.point);
+    fields.shown("every", every.and_then(duration), new.every.and_then(duration));
+    let ReportPolicy { deadband, deadband_percent, max_silence, min_interval } = report;
+    fields.shown("report.deadband", text(deadband), text(new.report.deadband));
+    let percent = text(new.report.deadband_percent);
+    fields.shown("report.deadband_percent", text(deadband_percent), percent);
+    let silence = new.report.max_silence.and_then(duration);
+    fields.shown("report.max_silence", max_silence.and_then(duration), silence);
+    fields.shown("report.min_interval", duration(*min_interval), duration(new.report.min_interval));
+    fields.shown("stale_after", stale_after.and_then(duration), new.stale_after.and_then(duration));
+    fields.0
+}
