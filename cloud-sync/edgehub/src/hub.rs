@@ -153,7 +153,7 @@ impl EdgeHub {
     /// Logs a change once, not each attempt.
     fn note(&self, error: &LinkError, wait: Duration) {
         let text = error.to_string();
-        let wait_ms = wait.as_millis();
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         self.status.send_modify(|status| {
             if status.last_error.as_deref() == Some(text.as_str()) {
                 debug!(failures = status.failures, wait_ms, "still no link to the cloud");

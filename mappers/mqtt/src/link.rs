@@ -110,7 +110,8 @@ impl MqttLink {
             };
             let was_up = self.down();
             let wait = backoff.next(if was_up { begun.elapsed() } else { Duration::ZERO }, random());
-            tracing::warn!(url = %self.url, %reason, retry_ms = wait.as_millis(), "the MQTT link is down");
+            let retry_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(url = %self.url, %reason, retry_ms, "the MQTT link is down");
             if was_up {
                 self.tell(Event::Disconnected { reason }).await?;
             }

@@ -25,6 +25,7 @@ struct Gateway {
     events: Events,
     fake: Fake,
     stop: CancellationToken,
+    mapper_stop: CancellationToken,
     mapper: JoinSet<Result<(), mapper_sdk::Error>>,
     _link: JoinSet<Result<(), mqtt_link::Error>>,
 }
@@ -45,13 +46,15 @@ impl Gateway {
         let stop = CancellationToken::new();
         let mut link_task = JoinSet::new();
         link_task.spawn(link.run(stop.clone()));
+        let mapper_stop = stop.child_token();
+        let (fake_too, mapper) = (fake.clone(), JoinSet::new());
         let mut gateway =
-            Self { handle, events, fake: fake.clone(), stop, mapper: JoinSet::new(), _link: link_task };
+            Self { handle, events, fake: fake_too, stop, mapper_stop, mapper, _link: link_task };
         while gateway.events.next().await.unwrap() != Event::Connected {}
         let pauses = Pauses { first: Duration::from_millis(30), longest: Duration::from_millis(200) };
         let settings = LinkSettings::new(&broker.url(), "mapper");
         let mapper = Mapper::with_pauses(fake.clone(), &devices(yaml), settings, pauses).unwrap();
-        gateway.mapper.spawn(mapper.run(gateway.stop.child_token()));
+        gateway.mapper.spawn(mapper.run(gateway.mapper_stop.clone()));
         gateway
     }
 
@@ -329,5 +332,16 @@ async fn a_mapper_whose_broker_and_devices_are_all_away_still_ends_in_time() {
     gateway.until("pump", "speed", is_int(10)).await;
     broker.kill();
     gateway.fake.world().dead.extend(["pump".to_owned(), "fan".to_owned()]);
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn a_mapper_that_stops_says_that_nobody_reads_its_values_now() {
+    let Some(broker) = Broker::start() else { return };
+    let mut gateway = Gateway::start(&broker, &plant(), TWO).await;
+    gateway.until("pump", "speed", is_int(10)).await;
+    gateway.mapper_stop.cancel();
+    let speed = gateway.until("pump", "speed", is_bad(Why::MapperDown)).await;
+    assert!(speed.actual.is_none(), "without a fresh value: {speed:?}");
     gateway.end().await;
 }

@@ -1,7 +1,7 @@
 //! The twin itself: its nouns, its rules and the machine that replicates it. No socket, no clock, no file.
 //!
 //! Of every twin the edge writes what was reported and what an operator overrides, the cloud writes what is desired.
-//! Nobody merges; what the device should do is [`effective`](convergence::effective), a pure function of the three.
+//! Nobody merges; what the device should do is [`effective`], a pure function of the three.
 #![warn(missing_docs)]
 
 pub mod convergence;

@@ -114,6 +114,11 @@ impl<D: Driver> Device<D> {
             let reason = "the driver broke down at this write".to_owned();
             self.set_outcome(property, &wish, WriteResult::Refused { reason }, now);
         }
+        self.handle_stopped();
+    }
+
+    /// Nobody reads the device any more: no value of it may look fresh.
+    pub(crate) fn handle_stopped(&self) {
         for property in self.polls.iter().flat_map(|(_, properties)| properties) {
             self.outbox().set_observation(*property, Observation::bad(Quality::Bad(Why::MapperDown)));
         }

@@ -106,7 +106,8 @@ impl<D: Driver> Mapper<D> {
         Ok(Self { lanes, publisher, link, events })
     }
 
-    /// Reads, writes and reports until `stop`; then closes the devices, publishes what is owed and ends, within 8 s.
+    /// Reads, writes and reports until `stop`; then closes the devices, says of every value that nobody reads it now,
+    /// and ends, within 8 s.
     ///
     /// # Errors
     /// [`Error`] when the MQTT link ended by itself. A driver that breaks down ends nothing: its lane starts again.
@@ -136,6 +137,12 @@ impl<D: Driver> Mapper<D> {
         lanes_stop.cancel();
         if timeout(LANES_DEADLINE, lanes.ended()).await.is_err() {
             tracing::warn!("a lane did not end in time");
+        }
+        for parts in &lanes.parts {
+            for device in &parts.devices {
+                device.handle_stopped();
+                parts.news.mark(device.number);
+            }
         }
         publisher_stop.cancel();
         let ending = async {
@@ -194,7 +201,7 @@ impl<D: Driver> Lanes<D> {
         self.breakdowns[number] = self.breakdowns[number].saturating_add(1);
         let pause = RESTART.after(self.breakdowns[number], &mut fastrand::Rng::new());
         let parts = &self.parts[number];
-        let (lane, restart_ms) = (&parts.key, pause.as_millis());
+        let (lane, restart_ms) = (&parts.key, u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
         tracing::error!(%lane, %error, restart_ms, "the driver broke down; its lane is started again");
         for device in &parts.devices {
             device.handle_breakdown(wall());
