@@ -125,7 +125,13 @@ async fn a_mapper_that_is_a_process_of_its_own_serves_a_gateway_that_knows_its_d
     process.terminate();
     let status = process.end(Duration::from_secs(10)).await;
     assert_eq!(status.code(), Some(0), "{}", process.log());
-    shows(&cloud, "pump", "level", |p| p["reported"]["quality"] != "good" && p["reported"]["why"] == "stale")
+    shows(&cloud, "pump", "level", |p| p["reported"]["why"] == "mapper_down").await;
+
+    // One that cannot say so falls silent: its values get stale.
+    let mut process = mapper(&config, &broker, &log);
+    shows(&cloud, "pump", "level", |p| p["reported"]["quality"] == "good").await;
+    process.kill();
+    shows(&cloud, "pump", "level", |p| p["reported"]["quality"] == "bad" && p["reported"]["why"] == "stale")
         .await;
     edge.assert_no_panic();
 }
