@@ -36,6 +36,8 @@ pub(crate) async fn open(dir: &Path) -> Result<(SqliteConnection, SqlitePool), O
         .busy_timeout(Duration::from_secs(10))
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        // A checkpoint stalls the commit that runs into it: with SQLite's 1000 pages that is one commit in a hundred.
+        .pragma("wal_autocheckpoint", "4000")
         .pragma("journal_size_limit", "67108864");
     let mut writer = options.clone().connect().await.map_err(failed)?;
     migrate(&mut writer, &path).await?;

@@ -23,7 +23,7 @@ pub(super) async fn measure(plan: &Plan) -> anyhow::Result<f64> {
         .filename(dir.path().join(TwinStore::FILE))
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .pragma("wal_autocheckpoint", "1000")
+        .pragma("wal_autocheckpoint", "4000")
         .pragma("cache_size", "-2048");
     let mut connection = options.connect().await?;
     let ids: Vec<PropertyId> = (0..plan.devices)

@@ -292,6 +292,8 @@ impl DeviceTwin {
                         "committed"
                     );
                     self.replica.handle_committed(commit.token);
+                    // Whoever waits for this commit does not wait for the link as well.
+                    self.answer();
                 }
                 Effect::Fetch { token, after, up_to, limit } => {
                     let entries = self.store.fetch(after, up_to, limit).await?;

@@ -74,8 +74,9 @@ impl TwinStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
-            .pragma("wal_autocheckpoint", "1000")
-            .pragma("journal_size_limit", "16777216")
+            // A checkpoint stalls the commit that runs into it: with SQLite's 1000 pages that is one commit in a hundred.
+            .pragma("wal_autocheckpoint", "4000")
+            .pragma("journal_size_limit", "33554432")
             .pragma("cache_size", "-2048");
         let mut connection = options.connect().await.map_err(failed)?;
         let found: i64 =
