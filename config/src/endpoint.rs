@@ -49,8 +49,8 @@ struct Schemes {
 }
 
 const CLOUD: Schemes = Schemes {
-    plain: ("ws", 80),
-    tls: ("wss", 443),
+    plain: ("ws", 7443),
+    tls: ("wss", 7443),
     example: "wss://cloud.example:7443",
     credentials: "the node proves itself with `token`",
 };
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn an_address_is_taken_apart() {
         let cloud = Endpoint::parse("wss://cloud.example", &CLOUD).unwrap();
-        assert_eq!((cloud.tls, cloud.host.as_str(), cloud.port), (true, "cloud.example", 443));
+        assert_eq!((cloud.tls, cloud.host.as_str(), cloud.port), (true, "cloud.example", 7443));
         let six = Endpoint::parse("mqtt://[::1]:1884", &BROKER).unwrap();
         assert!(six.is_loopback());
         assert_eq!(six.to_string(), "mqtt://[::1]:1884");

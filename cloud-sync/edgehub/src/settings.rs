@@ -46,7 +46,7 @@ pub struct InvalidUrl {
     pub rule: &'static str,
 }
 
-/// The address of a cloud: `wss://HOST[:PORT]`, or `ws://` to this same machine only. The port is 10443 when not given.
+/// The address of a cloud: `wss://HOST[:PORT]`, or `ws://` to this same machine only. The port is 7443 when not given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudUrl {
     host: String,
@@ -56,7 +56,7 @@ pub struct CloudUrl {
 
 impl CloudUrl {
     /// The port when none is given.
-    pub const DEFAULT_PORT: u16 = 10_443;
+    pub const DEFAULT_PORT: u16 = 7443;
 
     /// The host, without the brackets of an IPv6 address.
     #[must_use]
@@ -133,7 +133,7 @@ mod tests {
         for text in ["wss://cloud.example:7000", "ws://127.0.0.1:1", "ws://localhost:80", "wss://[::1]:9"] {
             assert_eq!(text.parse::<CloudUrl>().unwrap().to_string(), text);
         }
-        assert_eq!("wss://cloud.example".parse::<CloudUrl>().unwrap().port(), 10_443);
+        assert_eq!("wss://cloud.example".parse::<CloudUrl>().unwrap().port(), 7443);
     }
 
     #[test]
