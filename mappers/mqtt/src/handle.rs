@@ -1,10 +1,11 @@
 //! Publishing.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rumqttc::{AsyncClient, QoS};
+use rumqttc::{AsyncClient, QoS, SubscribeFilter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::acks::{Acks, Waiting};
@@ -59,12 +60,18 @@ pub(crate) struct Shared {
     pub(crate) room: Arc<Semaphore>,
     /// None while the link is down. Held while handing over, so that the order here is the order on the wire.
     pub(crate) acks: Mutex<Option<Acks>>,
+    /// What is to be heard. Locked before `acks` where both are.
+    pub(crate) filters: Mutex<BTreeSet<String>>,
 }
 
 impl Shared {
     pub(crate) fn acks(&self) -> MutexGuard<'_, Option<Acks>> {
         // Nothing under this lock can panic half-way.
         self.acks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn filters(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.filters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,6 +126,34 @@ impl Handle {
             acknowledged.await.map_err(|_| PublishError::NotConnected)
         };
         tokio::time::timeout(ACK_DEADLINE, wait).await.unwrap_or(Err(PublishError::NoAck))
+    }
+
+    /// Hears these filters as well, from now on and after every reconnect. For one that was heard already the broker sends
+    /// again what it retains.
+    ///
+    /// # Errors
+    /// [`PublishError::Full`]: the filters are kept and will be in force after the next reconnect; call again to have them
+    /// sooner. While the link is down nothing fails.
+    pub fn subscribe(&self, filters: &[String]) -> Result<(), PublishError> {
+        let mut wanted = self.shared.filters();
+        wanted.extend(filters.iter().cloned());
+        if filters.is_empty() || self.shared.acks().is_none() {
+            return Ok(());
+        }
+        let asked = filters.iter().map(|f| SubscribeFilter::new(f.clone(), QoS::AtLeastOnce));
+        self.shared.client.try_subscribe_many(asked).map_err(|_| PublishError::Full)
+    }
+
+    /// Hears these filters no longer. A broker that cannot be told now may send what belongs to them until the next
+    /// reconnect.
+    pub fn unsubscribe(&self, filters: &[String]) {
+        let mut wanted = self.shared.filters();
+        for filter in filters {
+            wanted.remove(filter);
+            if self.shared.acks().is_some() {
+                let _ = self.shared.client.try_unsubscribe(filter.clone());
+            }
+        }
     }
 
     fn hand_over(

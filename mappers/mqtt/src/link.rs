@@ -1,5 +1,6 @@
 //! The connection: one task polls it, reconnects it and tells what happens.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -71,7 +72,10 @@ pub struct MqttLink {
     event_loop: EventLoop,
     shared: Arc<Shared>,
     events: mpsc::Sender<Event>,
-    subscriptions: Vec<String>,
+    /// What this connection was told to send when it began.
+    subscribed: BTreeSet<String>,
+    /// Whether the broker has answered that.
+    subscribing: bool,
     url: String,
 }
 
@@ -88,12 +92,13 @@ impl MqttLink {
         network.set_tcp_nodelay(true);
         network.set_connection_timeout(10);
         event_loop.set_network_options(network);
-        let shared =
-            Arc::new(Shared { client, room: Arc::new(Semaphore::new(ROOM)), acks: Mutex::new(None) });
+        let filters = Mutex::new(settings.subscriptions.into_iter().collect());
+        let room = Arc::new(Semaphore::new(ROOM));
+        let shared = Arc::new(Shared { client, room, acks: Mutex::new(None), filters });
         let (events, rx) = mpsc::channel(EVENTS);
         let handle = Handle { shared: Arc::clone(&shared) };
-        let (subscriptions, url) = (settings.subscriptions, settings.url);
-        Ok((Self { event_loop, shared, events, subscriptions, url }, handle, Events { rx }))
+        let (subscribed, subscribing, url) = (BTreeSet::new(), false, settings.url);
+        Ok((Self { event_loop, shared, events, subscribed, subscribing, url }, handle, Events { rx }))
     }
 
     /// Connects, and reconnects until `stop`; then says goodbye to the broker.
@@ -130,22 +135,30 @@ impl MqttLink {
                 Err(error) => return Ok(error.to_string()),
             };
             match event {
-                rumqttc::Event::Incoming(Packet::ConnAck(_)) if self.subscriptions.is_empty() => {
-                    self.up().await?;
-                }
                 rumqttc::Event::Incoming(Packet::ConnAck(_)) => {
-                    let filters = self.subscriptions.iter();
+                    self.subscribed = self.shared.filters().clone();
+                    if self.subscribed.is_empty() {
+                        self.up().await?;
+                        continue;
+                    }
+                    let filters = self.subscribed.iter();
                     let filters = filters.map(|f| SubscribeFilter::new(f.clone(), QoS::AtLeastOnce));
                     if let Err(error) = self.shared.client.try_subscribe_many(filters) {
                         return Ok(format!("cannot subscribe: {error}"));
                     }
+                    self.subscribing = true;
                 }
                 rumqttc::Event::Incoming(Packet::SubAck(ack)) => {
                     let refused = ack.return_codes.iter().position(|c| *c == SubscribeReasonCode::Failure);
-                    if let Some(filter) = refused.and_then(|n| self.subscriptions.get(n)) {
+                    if let Some(place) = refused {
+                        // Which later ones were asked for together is not kept.
+                        let filter = self.subscribed.iter().nth(place).filter(|_| self.subscribing);
+                        let filter = filter.map_or("a device's topic", String::as_str);
                         return Ok(format!("the broker refuses the subscription to {filter}"));
                     }
-                    self.up().await?;
+                    if std::mem::take(&mut self.subscribing) {
+                        self.up().await?;
+                    }
                 }
                 rumqttc::Event::Incoming(Packet::Publish(message)) => {
                     let (topic, payload, retain) = (message.topic, message.payload, message.retain);
@@ -169,7 +182,17 @@ impl MqttLink {
     }
 
     async fn up(&mut self) -> Result<(), Error> {
-        *self.shared.acks() = Some(Acks::default());
+        {
+            let filters = self.shared.filters();
+            *self.shared.acks() = Some(Acks::default());
+            // What was added while the broker was answering.
+            let late: Vec<String> = filters.difference(&self.subscribed).cloned().collect();
+            if !late.is_empty() {
+                let late = late.into_iter().map(|f| SubscribeFilter::new(f, QoS::AtLeastOnce));
+                // There is room: nothing else has been handed over on this connection.
+                let _ = self.shared.client.try_subscribe_many(late);
+            }
+        }
         tracing::info!(url = %self.url, "the MQTT link is up");
         self.tell(Event::Connected).await.map(|_| ())
     }
@@ -177,6 +200,7 @@ impl MqttLink {
     /// Forgets what was on the way, so that nothing old is sent after the reconnect; true when the link had been up.
     fn down(&mut self) -> bool {
         let acks = self.shared.acks().take();
+        self.subscribing = false;
         self.event_loop.clean();
         self.event_loop.pending.clear();
         acks.is_some()

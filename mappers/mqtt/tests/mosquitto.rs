@@ -155,6 +155,37 @@ async fn subscriptions_are_renewed_after_the_broker_was_killed() {
 }
 
 #[tokio::test]
+async fn filters_that_are_added_and_removed_while_the_link_is_up_hold_after_a_reconnect() {
+    let Some(program) = mosquitto() else { return };
+    let mut broker = Broker::start(program, "");
+    let mut link = Running::start(broker.settings("mapper", &[]));
+    link.handle.subscribe(&["early/#".to_owned()]).unwrap();
+    link.connected().await;
+    let say = async |link: &Running, topic: &str, retain| {
+        link.handle.publish_acked(topic, topic.to_owned(), retain).await.unwrap();
+    };
+    say(&link, "kept/a", true).await;
+    link.handle.subscribe(&["kept/#".to_owned(), "gone/#".to_owned()]).unwrap();
+    assert_eq!(link.message().await, got("kept/a", "kept/a", true));
+    // Heard already, and asked for again: what is retained comes again.
+    link.handle.subscribe(&["kept/#".to_owned()]).unwrap();
+    assert_eq!(link.message().await, got("kept/a", "kept/a", true));
+    link.handle.unsubscribe(&["gone/#".to_owned()]);
+    for again in [true, false] {
+        say(&link, "gone/x", false).await;
+        say(&link, "early/x", false).await;
+        assert_eq!(link.message().await, got("early/x", "early/x", false));
+        if again {
+            broker.kill();
+            assert!(matches!(link.next().await, Event::Disconnected { .. }));
+            broker.up();
+            link.connected().await;
+        }
+    }
+    link.end().await;
+}
+
+#[tokio::test]
 async fn what_was_refused_while_down_is_not_sent_afterwards() {
     let Some(program) = mosquitto() else { return };
     let mut broker = Broker::start(program, "");

@@ -57,6 +57,14 @@ impl Breaker {
         *self = Self::Open { probe_at: now.after(pauses.after(failures, random)), failures };
     }
 
+    /// It will not speak with us until somebody changes something: asking more often helps nobody, and may lock a user out.
+    pub(crate) fn handle_denial(&mut self, pauses: Pauses, now: Timestamp, random: &mut fastrand::Rng) {
+        self.handle_silence(pauses, now, random);
+        if let Self::Open { probe_at, .. } = self {
+            *probe_at = now.after(pauses.after(u32::MAX, random));
+        }
+    }
+
     /// It is being asked; should nobody say how that ended, it is asked again at `again_at`.
     pub(crate) fn handle_probe(&mut self, again_at: Timestamp) {
         if let Self::Open { probe_at, .. } = self {

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::Check;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use twin_core::{Timestamp, Value};
+use twin_core::{Timestamp, Value, Why};
 
 use crate::fault::Fault;
 
@@ -64,6 +65,10 @@ pub trait Session: Send {
 
     /// Reads `points`: one sample each, in the same order.
     ///
+    /// Of a point that it [watches](Self::watch), a session may answer with what it was last told, but only while it
+    /// knows that it would have been told of a change: a subscription that is kept alive, a report that is not overdue.
+    /// Otherwise it asks the device, or says that there is no value.
+    ///
     /// # Errors
     /// A [`Fault`] when the device as a whole does not answer; what concerns one point is in its sample.
     fn read<'p>(
@@ -78,12 +83,12 @@ pub trait Session: Send {
     fn write(&mut self, point: &Self::Point, value: &Value)
     -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Asks to be told of changes of `points` through [`changed`](Self::changed). Does nothing where the protocol only
-    /// answers.
+    /// Asks to be told of changes of these points through [`changed`](Self::changed). Called once, right after the
+    /// connection was made, when the protocol [pushes](Driver::PUSHES). What cannot be watched is not a fault: it is read.
     ///
     /// # Errors
     /// A [`Fault`] when the device does not answer.
-    fn watch(&mut self, points: &[Self::Point]) -> impl Future<Output = Result<(), Fault>> + Send {
+    fn watch(&mut self, points: &[Watch<Self::Point>]) -> impl Future<Output = Result<(), Fault>> + Send {
         let _ = points;
         std::future::ready(Ok(()))
     }
@@ -100,6 +105,15 @@ pub trait Session: Send {
     fn close(self) -> impl Future<Output = ()> + Send;
 }
 
+/// A point of which changes are to be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watch<Point> {
+    /// The point.
+    pub point: Point,
+    /// How often it is read as well, and so how old a value may be: the sampling interval of protocols that have one.
+    pub every: Duration,
+}
+
 /// What a device says of one point.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample<'p, Point> {
@@ -109,12 +123,14 @@ pub struct Sample<'p, Point> {
     pub value: Result<Value, Fault>,
     /// The device's own time of the value, where it has a clock.
     pub source_time: Option<Timestamp>,
+    /// Why the value is not quite to be believed, where the device itself says so.
+    pub doubt: Option<Why>,
 }
 
 impl<'p, Point> Sample<'p, Point> {
     /// A sample of a device without a clock.
     #[must_use]
     pub fn new(point: &'p Point, value: Result<Value, Fault>) -> Self {
-        Self { point, value, source_time: None }
+        Self { point, value, source_time: None, doubt: None }
     }
 }

@@ -19,6 +19,10 @@ pub enum Fault {
     /// Somebody on the way says that the device does not answer.
     #[error("the device does not answer: {0}")]
     Unreachable(String),
+    /// The device or the gateway will not speak with the other until somebody changes something, for example a password
+    /// or the trust in a certificate. The text says what to do.
+    #[error("{0}")]
+    Denied(String),
     /// The device answers that it cannot now.
     #[error("{0}")]
     Busy(String),
@@ -49,7 +53,7 @@ impl Fault {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::Link(_) | Self::TimedOut(_) | Self::Protocol(_) => Verdict::Reconnect,
+            Self::Link(_) | Self::TimedOut(_) | Self::Protocol(_) | Self::Denied(_) => Verdict::Reconnect,
             Self::Unreachable(_) | Self::Busy(_) | Self::NotAValue(_) => Verdict::RetryLater,
             Self::Refused(_) | Self::Unsuitable(_) => Verdict::GiveUpOnPoint,
         }
@@ -62,7 +66,7 @@ impl Fault {
             Self::Link(_) | Self::TimedOut(_) | Self::Protocol(_) | Self::Unreachable(_) => {
                 Why::DeviceUnreachable
             }
-            Self::Busy(text) => Why::Other(text.chars().take(200).collect()),
+            Self::Busy(text) | Self::Denied(text) => Why::Other(text.chars().take(200).collect()),
             Self::Refused(_) => Why::PointRefused,
             Self::NotAValue(_) | Self::Unsuitable(_) => Why::WrongType,
         }

@@ -1,6 +1,7 @@
 //! What all mappers share: the traits a protocol brings, the planner of time, the report policy, and the runtime that
 //! joins them to MQTT.
 
+mod assignment;
 mod breaker;
 mod coerce;
 pub mod conformance;
@@ -10,7 +11,8 @@ pub mod report;
 mod runtime;
 pub mod schedule;
 
+pub use assignment::{Assigner, Assignment, NotTaken, assignment};
 pub use breaker::Pauses;
-pub use driver::{Driver, LaneKey, Sample, Session};
+pub use driver::{Driver, LaneKey, Sample, Session, Watch};
 pub use fault::{Fault, Verdict};
 pub use runtime::{Error, InvalidMapper, Mapper};

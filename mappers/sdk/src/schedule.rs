@@ -2,6 +2,7 @@
 //!
 //! The shell takes a [`Job`], does it, and tells how it ended. One job is out at a time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use twin_core::Timestamp;
@@ -30,13 +31,21 @@ pub enum Job {
 /// After so many writes in a row, a read that is due goes ahead.
 const WRITES_IN_A_ROW: u32 = 16;
 
-/// The devices of one lane, numbered in the order in which they were given.
+/// How far, in parts of a period, the phase of each device lies behind that of the one before: with the golden ratio any
+/// number of devices, and any that remain of them, are spread evenly.
+const PHASE_STEP: f64 = 0.618_033_988_749_895;
+
+/// The devices of one lane, by numbers that the caller gives.
 #[derive(Debug)]
 pub struct Schedule {
-    members: Vec<Member>,
+    members: BTreeMap<usize, Member>,
     pauses: Pauses,
     random: fastrand::Rng,
     writes_in_a_row: u32,
+    /// The phase of the next device, 0 to 1.
+    phase: f64,
+    /// Of devices that are gone.
+    past_overruns: u64,
 }
 
 #[derive(Debug, Default)]
@@ -82,49 +91,67 @@ impl Poll {
 }
 
 impl Schedule {
-    /// A schedule in which every device has polls of these periods. All are due at `now` for the first time, then at
-    /// phases spread over their period, the same for all polls of a device. `seed` rules the chance in the pauses.
+    /// A schedule without devices. `seed` rules the chance in the pauses.
     #[must_use]
-    pub fn new(devices: &[Vec<Duration>], pauses: Pauses, now: Timestamp, seed: u64) -> Self {
-        let count = u32::try_from(devices.len()).unwrap_or(u32::MAX).max(1);
-        let member = |(position, periods): (usize, &Vec<Duration>)| {
-            let position = u32::try_from(position).unwrap_or(0);
-            let shortest = periods.iter().min().copied().unwrap_or_default();
-            let grid = now.after(shortest / count * position);
-            let poll = |period: &Duration| Poll { period: *period, grid, due: now, overruns: 0 };
-            Member { polls: periods.iter().map(poll).collect(), ..Member::default() }
-        };
+    pub fn new(pauses: Pauses, seed: u64) -> Self {
         Self {
-            members: devices.iter().enumerate().map(member).collect(),
+            members: BTreeMap::new(),
             pauses,
             random: fastrand::Rng::with_seed(seed),
             writes_in_a_row: 0,
+            phase: 0.0,
+            past_overruns: 0,
+        }
+    }
+
+    /// Takes in a device with polls of these periods. All are due at `now` for the first time, then at a phase of its own,
+    /// the same for all polls of the device. The others keep theirs.
+    pub fn insert(&mut self, device: usize, periods: &[Duration], now: Timestamp) {
+        let shortest = periods.iter().min().copied().unwrap_or_default();
+        let grid = now.after(shortest.mul_f64(self.phase));
+        self.phase = (self.phase + PHASE_STEP).fract();
+        let poll = |period: &Duration| Poll { period: *period, grid, due: now, overruns: 0 };
+        let member = Member { polls: periods.iter().map(poll).collect(), ..Member::default() };
+        self.members.insert(device, member);
+    }
+
+    /// Forgets a device.
+    pub fn remove(&mut self, device: usize) {
+        if let Some(member) = self.members.remove(&device) {
+            self.past_overruns += member.overruns();
         }
     }
 
     /// Something is to be written to a device, not before `at`.
     pub fn handle_write_wanted(&mut self, device: usize, at: Timestamp) {
-        if let Some(member) = self.members.get_mut(device) {
+        if let Some(member) = self.members.get_mut(&device) {
             member.write_at = Some(member.write_at.map_or(at, |earlier| earlier.min(at)));
         }
     }
 
     /// The device answered.
     pub fn handle_answer(&mut self, device: usize, now: Timestamp) {
-        let Some(member) = self.members.get_mut(device) else { return };
+        let Some(member) = self.members.get_mut(&device) else { return };
         if !member.breaker.is_open() {
             return;
         }
         member.breaker = Breaker::Closed;
-        for other in &mut self.members {
+        for other in self.members.values_mut() {
             other.breaker.handle_hope(now);
         }
     }
 
     /// The device did not answer. Gives when it is asked again.
     pub fn handle_silence(&mut self, device: usize, now: Timestamp) -> Timestamp {
-        let Some(member) = self.members.get_mut(device) else { return now };
+        let Some(member) = self.members.get_mut(&device) else { return now };
         member.breaker.handle_silence(self.pauses, now, &mut self.random);
+        member.breaker.probe_at().unwrap_or(now)
+    }
+
+    /// The device will not be spoken with until somebody changes something. Gives when it is asked again.
+    pub fn handle_denial(&mut self, device: usize, now: Timestamp) -> Timestamp {
+        let Some(member) = self.members.get_mut(&device) else { return now };
+        member.breaker.handle_denial(self.pauses, now, &mut self.random);
         member.breaker.probe_at().unwrap_or(now)
     }
 
@@ -135,14 +162,14 @@ impl Schedule {
         let device = match (write, read) {
             (Some(device), read) if read.is_none() || self.writes_in_a_row < WRITES_IN_A_ROW => {
                 self.writes_in_a_row += 1;
-                self.members[device].write_at = None;
+                self.members.get_mut(&device)?.write_at = None;
                 return Some(Job::Write { device });
             }
             (_, Some(device)) => device,
             (_, None) => return None,
         };
         self.writes_in_a_row = 0;
-        let member = &mut self.members[device];
+        let member = self.members.get_mut(&device)?;
         let probe = member.breaker.is_open();
         if probe {
             member.breaker.handle_probe(now.after(self.pauses.longest));
@@ -165,24 +192,24 @@ impl Schedule {
     /// When [`poll_job`](Self::poll_job) has something to do, if nothing else happens.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.members.iter().filter_map(Member::next_at).min()
+        self.members.values().filter_map(Member::next_at).min()
     }
 
     /// How many readings were left out because the lane was too slow, so far.
     #[must_use]
     pub fn overruns(&self) -> u64 {
-        self.members.iter().flat_map(|member| &member.polls).map(|poll| poll.overruns).sum()
+        self.past_overruns + self.members.values().map(Member::overruns).sum::<u64>()
     }
 
     fn next_write(&self, now: Timestamp) -> Option<usize> {
-        let due = |(number, member): (usize, &Member)| {
-            (!member.breaker.is_open()).then_some((member.write_at.filter(|at| *at <= now)?, number))
+        let due = |(number, member): (&usize, &Member)| {
+            (!member.breaker.is_open()).then_some((member.write_at.filter(|at| *at <= now)?, *number))
         };
-        self.members.iter().enumerate().filter_map(due).min().map(|(_, number)| number)
+        self.members.iter().filter_map(due).min().map(|(_, number)| number)
     }
 
     fn next_read(&self, now: Timestamp) -> Option<usize> {
-        let deadline = |(number, member): (usize, &Member)| {
+        let deadline = |(number, member): (&usize, &Member)| {
             let deadline = match member.breaker {
                 // A probe may cost a whole time-out: all that answers goes first, but not for ever.
                 Breaker::Open { probe_at, .. } if probe_at <= now && member.wants_anything() => {
@@ -193,13 +220,17 @@ impl Schedule {
                     member.polls.iter().filter(|poll| poll.due <= now).map(Poll::deadline).min()?
                 }
             };
-            Some((deadline, number))
+            Some((deadline, *number))
         };
-        self.members.iter().enumerate().filter_map(deadline).min().map(|(_, number)| number)
+        self.members.iter().filter_map(deadline).min().map(|(_, number)| number)
     }
 }
 
 impl Member {
+    fn overruns(&self) -> u64 {
+        self.polls.iter().map(|poll| poll.overruns).sum()
+    }
+
     fn wants_anything(&self) -> bool {
         !self.polls.is_empty() || self.write_at.is_some()
     }

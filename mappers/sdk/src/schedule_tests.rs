@@ -12,6 +12,15 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+/// A schedule of devices numbered from 0, at time 0.
+fn schedule(devices: &[Vec<Duration>], seed: u64) -> Schedule {
+    let mut schedule = Schedule::new(Pauses::default(), seed);
+    for (number, periods) in devices.iter().enumerate() {
+        schedule.insert(number, periods, at(0));
+    }
+    schedule
+}
+
 /// A lane on simulated time: what is asked takes `answer`, what does not answer takes `time_out`.
 struct Lane {
     schedule: Schedule,
@@ -25,7 +34,7 @@ struct Lane {
 
 impl Lane {
     fn new(devices: &[Vec<Duration>], answer: Duration, time_out: Duration) -> Self {
-        let schedule = Schedule::new(devices, Pauses::default(), at(0), 7);
+        let schedule = schedule(devices, 7);
         let readings = vec![0; devices.len()];
         Self {
             schedule,
@@ -94,7 +103,7 @@ fn a_device_that_comes_back_is_read_within_the_longest_pause_and_then_in_its_per
 
 #[test]
 fn a_neighbour_that_comes_back_lets_the_others_be_asked_at_once() {
-    let mut schedule = Schedule::new(&vec![vec![ms(1000)]; 2], Pauses::default(), at(0), 1);
+    let mut schedule = schedule(&vec![vec![ms(1000)]; 2], 1);
     for _ in 0..8 {
         schedule.handle_silence(0, at(0));
         schedule.handle_silence(1, at(0));
@@ -107,7 +116,7 @@ fn a_neighbour_that_comes_back_lets_the_others_be_asked_at_once() {
 
 #[test]
 fn pauses_between_probes_grow_and_are_never_twice_the_same() {
-    let mut schedule = Schedule::new(&[vec![ms(1000)]], Pauses::default(), at(0), 3);
+    let mut schedule = schedule(&[vec![ms(1000)]], 3);
     let pauses: Vec<u128> =
         (0..8).map(|_| schedule.handle_silence(0, at(0)).since(at(0)).as_millis()).collect();
     for (pause, longest) in pauses.iter().zip([1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]) {
@@ -118,7 +127,7 @@ fn pauses_between_probes_grow_and_are_never_twice_the_same() {
 
 #[test]
 fn a_write_goes_before_reads_that_are_due() {
-    let mut schedule = Schedule::new(&vec![vec![ms(100)]; 3], Pauses::default(), at(0), 1);
+    let mut schedule = schedule(&vec![vec![ms(100)]; 3], 1);
     schedule.handle_write_wanted(2, at(0));
     assert_eq!(schedule.poll_job(at(0)), Some(Job::Write { device: 2 }));
     assert!(matches!(schedule.poll_job(at(0)), Some(Job::Read { .. })));
@@ -126,7 +135,7 @@ fn a_write_goes_before_reads_that_are_due() {
 
 #[test]
 fn a_flood_of_writes_does_not_stop_the_readings() {
-    let mut schedule = Schedule::new(&[vec![ms(100)]], Pauses::default(), at(0), 1);
+    let mut schedule = schedule(&[vec![ms(100)]], 1);
     let mut reads = 0;
     for now in 0..1000 {
         schedule.handle_write_wanted(0, at(now));
@@ -137,7 +146,7 @@ fn a_flood_of_writes_does_not_stop_the_readings() {
 
 #[test]
 fn a_write_to_a_device_that_does_not_answer_waits_until_it_does() {
-    let mut schedule = Schedule::new(&[vec![ms(1000)]], Pauses::default(), at(0), 1);
+    let mut schedule = schedule(&[vec![ms(1000)]], 1);
     let probe_at = schedule.handle_silence(0, at(0));
     schedule.handle_write_wanted(0, at(0));
     assert_eq!(schedule.poll_job(at(1)), None);
@@ -148,7 +157,7 @@ fn a_write_to_a_device_that_does_not_answer_waits_until_it_does() {
 
 #[test]
 fn a_device_that_is_only_written_is_probed_with_the_write() {
-    let mut schedule = Schedule::new(&[vec![]], Pauses::default(), at(0), 1);
+    let mut schedule = schedule(&[vec![]], 1);
     let probe_at = schedule.handle_silence(0, at(0));
     assert_eq!(schedule.poll_timeout(), None);
     schedule.handle_write_wanted(0, at(0));
@@ -158,7 +167,7 @@ fn a_device_that_is_only_written_is_probed_with_the_write() {
 
 #[test]
 fn polls_of_one_device_whose_periods_are_multiples_fall_together() {
-    let mut schedule = Schedule::new(&vec![vec![ms(100), ms(500)]; 3], Pauses::default(), at(0), 1);
+    let mut schedule = schedule(&vec![vec![ms(100), ms(500)]; 3], 1);
     let mut both = 0;
     let mut slow_alone = 0;
     for now in 0..5000 {
@@ -173,7 +182,7 @@ fn polls_of_one_device_whose_periods_are_multiples_fall_together() {
 
 #[test]
 fn the_first_readings_come_at_once_and_the_next_are_spread_over_the_period() {
-    let mut schedule = Schedule::new(&vec![vec![ms(1000)]; 10], Pauses::default(), at(0), 1);
+    let mut schedule = schedule(&vec![vec![ms(1000)]; 10], 1);
     let mut read_at = Vec::new();
     for now in 0..2000 {
         while let Some(Job::Read { .. }) = schedule.poll_job(at(now)) {
@@ -192,6 +201,32 @@ fn an_overloaded_lane_serves_equal_devices_equally_and_counts_what_it_left_out()
     let (least, most) = (lane.readings.iter().min().unwrap(), lane.readings.iter().max().unwrap());
     assert!(most - least <= 2, "{:?}", lane.readings);
     assert!(lane.schedule.overruns() > 5_000);
+}
+
+#[test]
+fn devices_that_come_and_go_change_nothing_for_the_others() {
+    let moments = |churn: bool| {
+        let mut schedule = schedule(&vec![vec![ms(100)]; 5], 1);
+        let mut moments = Vec::new();
+        for now in 0..5_000 {
+            if churn && now % 70 == 3 {
+                schedule.remove(2);
+                schedule.remove(7);
+                schedule.insert(7, &[ms(10)], at(now));
+            }
+            while let Some(Job::Read { device, .. }) = schedule.poll_job(at(now)) {
+                if ![2, 7].contains(&device) {
+                    moments.push((now, device));
+                }
+            }
+        }
+        moments
+    };
+    let sorted = |mut moments: Vec<(i64, usize)>| {
+        moments.sort_unstable();
+        moments
+    };
+    assert_eq!(sorted(moments(true)), sorted(moments(false)));
 }
 
 proptest! {
@@ -216,7 +251,7 @@ proptest! {
         period in 10u64..500,
         steps in proptest::collection::vec(0i64..300, 1..200),
     ) {
-        let mut schedule = Schedule::new(&[vec![ms(period)]], Pauses::default(), at(0), 1);
+        let mut schedule = schedule(&[vec![ms(period)]], 1);
         let (mut now, mut reads) = (0, 0u64);
         for step in steps {
             now += step;
@@ -232,7 +267,7 @@ proptest! {
     fn no_order_of_events_makes_it_panic_or_forget_a_write(
         events in proptest::collection::vec((0usize..4, 0u8..4, 0i64..2000), 1..100),
     ) {
-        let mut schedule = Schedule::new(&vec![vec![ms(100), ms(250)]; 4], Pauses::default(), at(0), 5);
+        let mut schedule = schedule(&vec![vec![ms(100), ms(250)]; 4], 5);
         let mut now = at(0);
         let mut wanted = [false; 4];
         for (device, event, step) in events {

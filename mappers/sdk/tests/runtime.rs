@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::broker::Broker;
 use common::{Fake, devices};
 use mapper_contract::{Delta, DeviceTopic, PropertyTwin, StateUpdate, Topic, TwinUpdate, Wanted};
-use mapper_sdk::{Mapper, Pauses};
+use mapper_sdk::{Assigner, Mapper, Pauses, assignment};
 use mqtt_link::{Event, Events, Handle, LinkSettings, MqttLink};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ struct Gateway {
     stop: CancellationToken,
     mapper_stop: CancellationToken,
     mapper: JoinSet<Result<(), mapper_sdk::Error>>,
+    assigner: Option<Assigner>,
     _link: JoinSet<Result<(), mqtt_link::Error>>,
 }
 
@@ -48,12 +49,22 @@ impl Gateway {
         link_task.spawn(link.run(stop.clone()));
         let mapper_stop = stop.child_token();
         let (fake_too, mapper) = (fake.clone(), JoinSet::new());
-        let mut gateway =
-            Self { handle, events, fake: fake_too, stop, mapper_stop, mapper, _link: link_task };
+        let mut gateway = Self {
+            handle,
+            events,
+            fake: fake_too,
+            stop,
+            mapper_stop,
+            mapper,
+            assigner: None,
+            _link: link_task,
+        };
         while gateway.events.next().await.unwrap() != Event::Connected {}
         let pauses = Pauses { first: Duration::from_millis(30), longest: Duration::from_millis(200) };
         let settings = LinkSettings::new(&broker.url(), "mapper");
-        let mapper = Mapper::with_pauses(fake.clone(), &devices(yaml), settings, pauses).unwrap();
+        let (assigner, devices) = assignment(devices(yaml));
+        let mapper = Mapper::with_pauses(fake.clone(), devices, settings, pauses).unwrap();
+        gateway.assigner = Some(assigner);
         gateway.mapper.spawn(mapper.run(gateway.mapper_stop.clone()));
         gateway
     }
@@ -132,6 +143,10 @@ impl Gateway {
         };
         let topic = Topic::Device(device.parse().unwrap(), DeviceTopic::TwinUpdateDelta).to_string();
         self.handle.publish_acked(&topic, delta.encode(), true).await.unwrap();
+    }
+
+    async fn assign(&mut self, yaml: &str) {
+        self.assigner.as_mut().unwrap().assign(devices(yaml), PATIENCE).await.unwrap();
     }
 
     async fn end(mut self) {
@@ -343,5 +358,50 @@ async fn a_mapper_that_stops_says_that_nobody_reads_its_values_now() {
     gateway.mapper_stop.cancel();
     let speed = gateway.until("pump", "speed", is_bad(Why::MapperDown)).await;
     assert!(speed.actual.is_none(), "without a fresh value: {speed:?}");
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn devices_that_come_go_and_change_do_not_disturb_one_that_stays() {
+    let Some(broker) = Broker::start() else { return };
+    let fake = plant();
+    fake.set("mill", 1, Value::Int(1));
+    let mut gateway = Gateway::start(&broker, &fake, TWO).await;
+    gateway.until("pump", "speed", is_int(10)).await;
+    let connected = |fake: &Fake, name: &str| fake.world().connections.get(name).copied().unwrap_or(0);
+    assert_eq!(connected(&fake, "fan"), 1);
+    // What is wanted of a device that is not there yet waits at the broker.
+    gateway.want("mill", "speed", 1, Value::Int(33)).await;
+    let mill = "  mill:
+    fake: {name: mill, lane: fan}
+    properties:
+      speed: {type: int, access: read_write, every: 20ms, fake: {n: 1}}
+";
+    gateway.assign(&format!("{TWO}{mill}")).await;
+    let speed = gateway.until("mill", "speed", |p| p.outcome.is_some()).await;
+    assert_eq!(result(&speed), Some(&WriteResult::Applied));
+    // The pump changes: it is connected anew, and what is wanted of it is heard again.
+    gateway.want("pump", "speed", 1, Value::Int(11)).await;
+    gateway.until("pump", "speed", |p| p.outcome.is_some()).await;
+    let changed = TWO.replace("range: [0, 100]", "range: [0, 50]");
+    gateway.assign(&format!("{changed}{mill}")).await;
+    gateway.until("pump", "speed", is_bad(Why::MapperDown)).await;
+    let speed = gateway.until("pump", "speed", |p| p.outcome.is_some() && p.actual.is_some()).await;
+    assert_eq!(value(&speed, ValueType::Int), Some(Value::Int(11)));
+    assert_eq!(connected(&fake, "pump"), 2);
+    // The pump goes: it is said once that nobody reads it, and then nothing more.
+    let fan =
+        TWO.split("  pump:").next().unwrap().to_owned() + "  fan:" + TWO.split("  fan:").nth(1).unwrap();
+    gateway.assign(&fan).await;
+    gateway.until("pump", "speed", is_bad(Why::MapperDown)).await;
+    gateway.fake.set("pump", 1, Value::Int(99));
+    gateway.want("pump", "speed", 2, Value::Int(5)).await;
+    for n in 0..5 {
+        gateway.fake.set("fan", 1, Value::Int(20 + n));
+        let twin = gateway.until("fan", "speed", is_int(20 + n)).await;
+        assert_eq!(twin.quality, Some(Quality::Good), "the fan was good all the time");
+    }
+    assert_eq!(connected(&fake, "fan"), 1, "its connection was kept");
+    assert!(!gateway.fake.world().writes.contains(&("pump".to_owned(), 1, Value::Int(5))));
     gateway.end().await;
 }

@@ -123,4 +123,10 @@ impl<D: Driver> Device<D> {
             self.outbox().set_observation(*property, Observation::bad(Quality::Bad(Why::MapperDown)));
         }
     }
+
+    /// The mapper serves it no longer: what its lane may still say of it does not count.
+    pub(crate) fn handle_retired(&self) {
+        self.handle_stopped();
+        self.outbox().seal();
+    }
 }

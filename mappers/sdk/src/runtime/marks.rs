@@ -17,6 +17,11 @@ impl Marks {
         self.bell.notify_one();
     }
 
+    /// Wakes whoever waits, with nothing marked.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
     pub(crate) fn take(&self) -> BTreeSet<usize> {
         std::mem::take(&mut *self.marked.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -3,37 +3,38 @@
 mod clock;
 mod device;
 mod lane;
+mod lanes;
 mod marks;
+mod members;
 mod outbox;
 mod publisher;
 mod seat;
 mod wishes;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::DeviceConfig;
 use mqtt_link::{Events, InvalidSettings, LinkSettings, MqttLink};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use twin_core::DeviceId;
 
+use crate::assignment::{Assignment, assignment};
 use crate::breaker::Pauses;
 use crate::driver::Driver;
-use crate::runtime::clock::{Clock, wall};
 use crate::runtime::device::Device;
-use crate::runtime::lane::{Lane, LaneParts};
+use crate::runtime::lanes::Lanes;
 use crate::runtime::marks::Marks;
-use crate::runtime::publisher::{Publisher, Served};
+use crate::runtime::publisher::{Publisher, Roll, Served};
 
 /// How long the lanes may take to close when the mapper stops.
 const LANES_DEADLINE: Duration = Duration::from_secs(3);
 /// How long the publisher and the link may take after them.
 const LINK_DEADLINE: Duration = Duration::from_secs(5);
-/// The pauses before a lane whose driver broke down is started again.
-const RESTART: Pauses = Pauses { first: Duration::from_millis(500), longest: Duration::from_secs(60) };
 
 /// Why a mapper could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -56,10 +57,20 @@ pub enum Error {
 
 /// Serves the devices of one protocol.
 pub struct Mapper<D: Driver> {
-    lanes: Vec<Arc<LaneParts<D>>>,
+    lanes: Lanes<D>,
+    roster: Roster<D>,
     publisher: Publisher<D>,
+    rolls: mpsc::Sender<Roll<D>>,
+    assignment: Assignment,
     link: MqttLink,
     events: Events,
+}
+
+/// The devices that are served, with what the configuration says of each.
+struct Roster<D: Driver> {
+    served: BTreeMap<DeviceId, (Arc<DeviceConfig>, Arc<Device<D>>)>,
+    /// The number of the next device; never given twice.
+    next: usize,
 }
 
 impl<D: Driver> Mapper<D> {
@@ -68,6 +79,14 @@ impl<D: Driver> Mapper<D> {
     /// # Errors
     /// [`InvalidMapper`] when it could never work.
     pub fn new(driver: D, devices: &[Arc<DeviceConfig>], mqtt: LinkSettings) -> Result<Self, InvalidMapper> {
+        Self::with_pauses(driver, assignment(devices.to_vec()).1, mqtt, Pauses::default())
+    }
+
+    /// A mapper for the devices that it is assigned, now and later.
+    ///
+    /// # Errors
+    /// [`InvalidMapper`] when it could never work.
+    pub fn assigned(driver: D, devices: Assignment, mqtt: LinkSettings) -> Result<Self, InvalidMapper> {
         Self::with_pauses(driver, devices, mqtt, Pauses::default())
     }
 
@@ -77,33 +96,23 @@ impl<D: Driver> Mapper<D> {
     /// [`InvalidMapper`] when it could never work.
     pub fn with_pauses(
         driver: D,
-        devices: &[Arc<DeviceConfig>],
+        mut assignment: Assignment,
         mut mqtt: LinkSettings,
         pauses: Pauses,
     ) -> Result<Self, InvalidMapper> {
-        let (driver, news, clock) = (Arc::new(driver), Arc::new(Marks::default()), Clock::new());
-        let mut by_lane: BTreeMap<_, Vec<Arc<Device<D>>>> = BTreeMap::new();
-        for (number, config) in devices.iter().enumerate() {
-            let device =
-                Device::new(number, config).ok_or_else(|| InvalidMapper::Foreign(config.id.clone()))?;
-            by_lane.entry(driver.lane(&device.link)).or_default().push(Arc::new(device));
+        let (_, devices) = assignment.take();
+        if let Some(foreign) = devices.iter().find(|config| Device::<D>::new(0, config).is_none()) {
+            return Err(InvalidMapper::Foreign(foreign.id.clone()));
         }
-        let lane = |(key, devices)| {
-            let (driver, news, mail) = (Arc::clone(&driver), Arc::clone(&news), Marks::default());
-            Arc::new(LaneParts { driver, key, devices, mail, news, pauses, clock })
-        };
-        let lanes: Vec<Arc<LaneParts<D>>> = by_lane.into_iter().map(lane).collect();
-        let mut served: Vec<Served<D>> = Vec::with_capacity(devices.len());
-        for lane in &lanes {
-            for (place, device) in lane.devices.iter().enumerate() {
-                served.push(Served { device: Arc::clone(device), lane: Arc::clone(lane), place });
-            }
-        }
-        served.sort_unstable_by_key(|served| served.device.number);
-        mqtt.subscriptions = publisher::subscriptions(&served);
+        assignment.mark_untaken();
+        mqtt.subscriptions = devices.iter().map(|config| publisher::delta_topic(&config.id)).collect();
+        let news = Arc::new(Marks::default());
+        let lanes = Lanes::new(Arc::new(driver), Arc::clone(&news), pauses);
         let (link, handle, events) = MqttLink::connect(mqtt)?;
-        let publisher = Publisher::new(served, news, handle);
-        Ok(Self { lanes, publisher, link, events })
+        let (rolls, coming) = mpsc::channel(4);
+        let publisher = Publisher::new(coming, news, handle);
+        let roster = Roster { served: BTreeMap::new(), next: 0 };
+        Ok(Self { lanes, roster, publisher, rolls, assignment, link, events })
     }
 
     /// Reads, writes and reports until `stop`; then closes the devices, says of every value that nobody reads it now,
@@ -112,43 +121,42 @@ impl<D: Driver> Mapper<D> {
     /// # Errors
     /// [`Error`] when the MQTT link ended by itself. A driver that breaks down ends nothing: its lane starts again.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let (lanes_stop, link_stop, publisher_stop) =
-            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-        let mut lanes = Lanes::start(self.lanes, &lanes_stop);
-        let mut link = JoinSet::new();
-        link.spawn(self.link.run(link_stop.clone()));
-        let mut publisher = JoinSet::new();
-        publisher.spawn(self.publisher.run(self.events, publisher_stop.clone()));
+        let Self { mut lanes, mut roster, publisher, rolls, mut assignment, link, events } = self;
+        let (link_stop, publisher_stop) = (CancellationToken::new(), CancellationToken::new());
+        let mut link_task = JoinSet::new();
+        let mut publisher_task = JoinSet::new();
+        publisher_task.spawn(publisher.run(events, publisher_stop.clone()));
+        roster.follow(&mut assignment, &mut lanes, &rolls).await;
+        link_task.spawn(link.run(link_stop.clone()));
         let ended = loop {
             tokio::select! {
                 () = stop.cancelled() => break Ok(()),
-                Some(result) = link.join_next() => break Err(Error::Link(match result {
+                Some(result) = link_task.join_next() => break Err(Error::Link(match result {
                     Ok(Ok(())) => "without a reason".into(),
                     Ok(Err(error)) => error.to_string(),
                     Err(error) => error.to_string(),
                 })),
-                Some(result) = publisher.join_next() => break Err(Error::Link(match result {
+                Some(result) = publisher_task.join_next() => break Err(Error::Link(match result {
                     Ok(()) => "its events ended".into(),
                     Err(error) => error.to_string(),
                 })),
+                () = assignment.changed() => roster.follow(&mut assignment, &mut lanes, &rolls).await,
                 () = lanes.keep_running() => {}
             }
         };
-        lanes_stop.cancel();
+        lanes.stop();
         if timeout(LANES_DEADLINE, lanes.ended()).await.is_err() {
             tracing::warn!("a lane did not end in time");
         }
-        for parts in &lanes.parts {
-            for device in &parts.devices {
-                device.handle_stopped();
-                parts.news.mark(device.number);
-            }
+        for (_, device) in roster.served.values() {
+            device.handle_stopped();
+            lanes.news().mark(device.number);
         }
         publisher_stop.cancel();
         let ending = async {
-            while publisher.join_next().await.is_some() {}
+            while publisher_task.join_next().await.is_some() {}
             link_stop.cancel();
-            while link.join_next().await.is_some() {}
+            while link_task.join_next().await.is_some() {}
         };
         if timeout(LINK_DEADLINE, ending).await.is_err() {
             tracing::warn!("the MQTT link of the mapper did not end in time");
@@ -157,60 +165,45 @@ impl<D: Driver> Mapper<D> {
     }
 }
 
-/// The running lanes; each that broke down is started again.
-struct Lanes<D: Driver> {
-    parts: Vec<Arc<LaneParts<D>>>,
-    tasks: JoinSet<()>,
-    running: HashMap<Id, usize>,
-    breakdowns: Vec<u32>,
-    stop: CancellationToken,
-}
-
-impl<D: Driver> Lanes<D> {
-    fn start(parts: Vec<Arc<LaneParts<D>>>, stop: &CancellationToken) -> Self {
-        let breakdowns = vec![0; parts.len()];
-        let (tasks, running) = (JoinSet::new(), HashMap::new());
-        let mut lanes = Self { parts, tasks, running, breakdowns, stop: stop.clone() };
-        for number in 0..lanes.parts.len() {
-            lanes.spawn(number, Duration::ZERO);
+impl<D: Driver> Roster<D> {
+    /// Takes the devices that are assigned now; those that are the same are left alone.
+    async fn follow(
+        &mut self,
+        assignment: &mut Assignment,
+        lanes: &mut Lanes<D>,
+        rolls: &mpsc::Sender<Roll<D>>,
+    ) {
+        let (generation, devices) = assignment.take();
+        let wanted: BTreeMap<&DeviceId, &Arc<DeviceConfig>> = devices.iter().map(|d| (&d.id, d)).collect();
+        let differs = |(id, (config, _)): &(&DeviceId, &(Arc<DeviceConfig>, _))| {
+            wanted.get(id).is_none_or(|wanted| *wanted != config)
+        };
+        let gone: Vec<DeviceId> = self.served.iter().filter(differs).map(|(id, _)| id.clone()).collect();
+        let mut roll = Roll { gone: Vec::new(), come: Vec::new() };
+        for id in gone {
+            let Some((_, device)) = self.served.remove(&id) else { continue };
+            device.handle_retired();
+            lanes.remove(&device);
+            roll.gone.push(device);
         }
-        lanes
-    }
-
-    fn spawn(&mut self, number: usize, pause: Duration) {
-        let (parts, stop) = (Arc::clone(&self.parts[number]), self.stop.clone());
-        let task = self.tasks.spawn(async move {
-            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-                Lane::new(parts).run(stop).await;
+        for (id, config) in wanted {
+            if self.served.contains_key(id) {
+                continue;
             }
-        });
-        self.running.insert(task.id(), number);
-    }
-
-    /// Waits for a lane that breaks down and starts it again; pending while none does. Cancel-safe.
-    async fn keep_running(&mut self) {
-        match self.tasks.join_next_with_id().await {
-            Some(Ok((id, ()))) => drop(self.running.remove(&id)),
-            Some(Err(error)) => self.handle_breakdown(&error),
-            None => std::future::pending().await,
+            let Some(device) = Device::new(self.next, config) else {
+                let error = InvalidMapper::Foreign(id.clone());
+                tracing::error!(%error, "a device is not served");
+                continue;
+            };
+            self.next += 1;
+            let device = Arc::new(device);
+            let lane = lanes.add(Arc::clone(&device));
+            self.served.insert(id.clone(), (Arc::clone(config), Arc::clone(&device)));
+            roll.come.push(Served { device, lane });
         }
-    }
-
-    fn handle_breakdown(&mut self, error: &JoinError) {
-        let Some(number) = self.running.remove(&error.id()) else { return };
-        self.breakdowns[number] = self.breakdowns[number].saturating_add(1);
-        let pause = RESTART.after(self.breakdowns[number], &mut fastrand::Rng::new());
-        let parts = &self.parts[number];
-        let (lane, restart_ms) = (&parts.key, u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
-        tracing::error!(%lane, %error, restart_ms, "the driver broke down; its lane is started again");
-        for device in &parts.devices {
-            device.handle_breakdown(wall());
-            parts.news.mark(device.number);
+        lanes.prune();
+        if rolls.send(roll).await.is_ok() {
+            assignment.handle_done(generation);
         }
-        self.spawn(number, pause);
-    }
-
-    async fn ended(&mut self) {
-        while self.tasks.join_next().await.is_some() {}
     }
 }

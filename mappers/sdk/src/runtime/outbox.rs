@@ -12,6 +12,8 @@ pub(crate) struct Outbox {
     state: Option<DeviceState>,
     state_is_owed: bool,
     properties: Vec<Property>,
+    /// Nothing is taken any more.
+    sealed: bool,
 }
 
 #[derive(Debug)]
@@ -39,26 +41,38 @@ impl Outbox {
             outcome: None,
             outcome_is_owed: false,
         };
-        Self { state: None, state_is_owed: false, properties: names.map(property).collect() }
+        Self { state: None, state_is_owed: false, properties: names.map(property).collect(), sealed: false }
+    }
+
+    /// Takes nothing from now on: what is in it is the last that is said of the device.
+    pub(crate) fn seal(&mut self) {
+        self.sealed = true;
     }
 
     pub(crate) fn set_state(&mut self, state: DeviceState) {
+        if self.sealed {
+            return;
+        }
         self.state = Some(state);
         self.state_is_owed = true;
     }
 
     pub(crate) fn set_observation(&mut self, property: usize, observation: Observation) {
-        if let Some(property) = self.properties.get_mut(property) {
+        if let Some(property) = self.open(property) {
             property.observation = Some(observation);
             property.observation_is_owed = true;
         }
     }
 
     pub(crate) fn set_outcome(&mut self, property: usize, outcome: WriteOutcome) {
-        if let Some(property) = self.properties.get_mut(property) {
+        if let Some(property) = self.open(property) {
             property.outcome = Some(outcome);
             property.outcome_is_owed = true;
         }
+    }
+
+    fn open(&mut self, property: usize) -> Option<&mut Property> {
+        if self.sealed { None } else { self.properties.get_mut(property) }
     }
 
     /// The last outcome of a property.

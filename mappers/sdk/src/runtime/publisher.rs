@@ -8,6 +8,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use mapper_contract::{Delta, DeviceTopic, StateUpdate, Topic};
 use mqtt_link::{Event, Events, Handle, PublishError};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use twin_core::DeviceId;
 
@@ -24,16 +25,26 @@ const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// How long the last messages may take at the end.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
 
-/// A device, with the lane that serves it and its place there.
+/// A device, with the lane that serves it.
 pub(crate) struct Served<D: Driver> {
     pub(crate) device: Arc<Device<D>>,
     pub(crate) lane: Arc<LaneParts<D>>,
-    pub(crate) place: usize,
+}
+
+/// Devices that come and go.
+pub(crate) struct Roll<D: Driver> {
+    pub(crate) gone: Vec<Arc<Device<D>>>,
+    pub(crate) come: Vec<Served<D>>,
 }
 
 pub(crate) struct Publisher<D: Driver> {
-    served: Vec<Served<D>>,
+    served: HashMap<usize, Served<D>>,
     by_id: HashMap<DeviceId, usize>,
+    /// Of devices that are gone: what is left to be said.
+    parting: HashMap<usize, Arc<Device<D>>>,
+    /// Topics that the link had no room to ask for.
+    unasked: Vec<String>,
+    rolls: mpsc::Receiver<Roll<D>>,
     news: Arc<Marks>,
     handle: Handle,
     waiting: BTreeSet<usize>,
@@ -43,11 +54,14 @@ pub(crate) struct Publisher<D: Driver> {
 }
 
 impl<D: Driver> Publisher<D> {
-    pub(crate) fn new(served: Vec<Served<D>>, news: Arc<Marks>, handle: Handle) -> Self {
-        let by_id = served.iter().map(|s| (s.device.id.clone(), s.device.number)).collect();
+    /// A publisher of no device yet.
+    pub(crate) fn new(rolls: mpsc::Receiver<Roll<D>>, news: Arc<Marks>, handle: Handle) -> Self {
         Self {
-            served,
-            by_id,
+            served: HashMap::new(),
+            by_id: HashMap::new(),
+            parting: HashMap::new(),
+            unasked: Vec::new(),
+            rolls,
             news,
             handle,
             waiting: BTreeSet::new(),
@@ -67,6 +81,7 @@ impl<D: Driver> Publisher<D> {
                     Some(event) => self.handle_event(event),
                     None => return,
                 },
+                Some(roll) = self.rolls.recv() => self.handle_roll(roll),
                 () = news.rung() => self.waiting.extend(news.take()),
                 Some((device, result)) = self.on_the_way.next() => self.handle_sent(device, result),
             }
@@ -87,15 +102,50 @@ impl<D: Driver> Publisher<D> {
         }
     }
 
+    fn handle_roll(&mut self, roll: Roll<D>) {
+        let mut unheard = Vec::new();
+        for device in roll.gone {
+            let Some(served) = self.served.remove(&device.number) else { continue };
+            self.by_id.remove(&device.id);
+            unheard.push(delta_topic(&device.id));
+            self.waiting.insert(device.number);
+            self.parting.insert(device.number, served.device);
+        }
+        let mut heard = Vec::new();
+        for served in roll.come {
+            heard.push(delta_topic(&served.device.id));
+            self.by_id.insert(served.device.id.clone(), served.device.number);
+            self.served.insert(served.device.number, served);
+        }
+        unheard.retain(|topic| !heard.contains(topic));
+        self.handle.unsubscribe(&unheard);
+        // Of a device that was there before, the broker says again what is wanted of it.
+        self.unasked.retain(|topic| !unheard.contains(topic));
+        self.unasked.extend(heard);
+        self.ask();
+    }
+
+    /// Asks for the topics that are not asked for yet, as far as there is room.
+    fn ask(&mut self) {
+        if !self.unasked.is_empty() && self.handle.subscribe(&self.unasked).is_ok() {
+            self.unasked.clear();
+        }
+    }
+
+    fn device(&self, number: usize) -> Option<&Arc<Device<D>>> {
+        self.served.get(&number).map(|served| &served.device).or_else(|| self.parting.get(&number))
+    }
+
     fn handle_event(&mut self, event: Event) {
         match event {
             Event::Connected => {
                 self.connected = true;
                 // The gateway may have been restarted, or restored from a backup: tell it everything again.
-                for served in &self.served {
+                for (number, served) in &self.served {
                     served.device.outbox().handle_lost();
-                    self.waiting.insert(served.device.number);
+                    self.waiting.insert(*number);
                 }
+                self.unasked.clear();
             }
             Event::Disconnected { .. } => self.connected = false,
             Event::Message { topic, payload, .. } => self.handle_message(&topic, &payload),
@@ -104,7 +154,7 @@ impl<D: Driver> Publisher<D> {
 
     fn handle_message(&mut self, topic: &str, payload: &[u8]) {
         let Ok(Topic::Device(id, DeviceTopic::TwinUpdateDelta)) = topic.parse() else { return };
-        let Some(served) = self.by_id.get(&id).and_then(|number| self.served.get(*number)) else { return };
+        let Some(served) = self.by_id.get(&id).and_then(|number| self.served.get(number)) else { return };
         let delta = match Delta::parse(payload) {
             Ok(delta) => delta,
             Err(refusal) => {
@@ -114,7 +164,7 @@ impl<D: Driver> Publisher<D> {
         };
         let (to_write, to_tell) = served.device.handle_delta(&delta, wall());
         if to_write {
-            served.lane.mail.mark(served.place);
+            served.lane.mail.mark(served.device.number);
         }
         if to_tell {
             self.waiting.insert(served.device.number);
@@ -123,16 +173,17 @@ impl<D: Driver> Publisher<D> {
 
     fn handle_sent(&mut self, device: usize, result: Result<(), PublishError>) {
         self.sending.remove(&device);
+        self.ask();
         match result {
-            Ok(()) => {}
+            Ok(()) => drop(self.parting.remove(&device)),
             Err(PublishError::NotConnected | PublishError::Full | PublishError::NoAck) => {
-                if let Some(served) = self.served.get(device) {
-                    served.device.outbox().handle_lost();
+                if let Some(device) = self.device(device) {
+                    device.outbox().handle_lost();
                 }
                 self.waiting.insert(device);
             }
             Err(error @ (PublishError::TooLarge { .. } | PublishError::BadTopic)) => {
-                let id = self.served.get(device).map(|served| served.device.id.as_str());
+                let id = self.device(device).map(|device| device.id.as_str());
                 tracing::error!(device = id, %error, "a message that can never be published was dropped");
             }
         }
@@ -151,21 +202,22 @@ impl<D: Driver> Publisher<D> {
             .collect();
         for number in free {
             self.waiting.remove(&number);
-            let Some(served) = self.served.get(number) else { continue };
-            let owed = served.device.outbox().take();
+            let Some(device) = self.device(number) else { continue };
+            let owed = device.outbox().take();
             let mut messages = Vec::with_capacity(2);
             let now = wall();
             if let Some(state) = owed.state {
                 let body = StateUpdate { event_id: String::new(), timestamp: Some(now), state };
-                let topic = Topic::Device(served.device.id.clone(), DeviceTopic::StateUpdate);
+                let topic = Topic::Device(device.id.clone(), DeviceTopic::StateUpdate);
                 messages.push((topic.to_string(), body.encode()));
             }
             if let Some(mut update) = owed.update {
                 update.timestamp = Some(now);
-                let topic = Topic::Device(served.device.id.clone(), DeviceTopic::TwinUpdate);
+                let topic = Topic::Device(device.id.clone(), DeviceTopic::TwinUpdate);
                 messages.push((topic.to_string(), update.encode()));
             }
             if messages.is_empty() {
+                self.parting.remove(&number);
                 continue;
             }
             self.sending.insert(number);
@@ -175,10 +227,9 @@ impl<D: Driver> Publisher<D> {
     }
 }
 
-/// The topics to subscribe to.
-pub(crate) fn subscriptions<D: Driver>(served: &[Served<D>]) -> Vec<String> {
-    let topic = |s: &Served<D>| Topic::Device(s.device.id.clone(), DeviceTopic::TwinUpdateDelta).to_string();
-    served.iter().map(topic).collect()
+/// Where the gateway says what is wanted of a device.
+pub(crate) fn delta_topic(device: &DeviceId) -> String {
+    Topic::Device(device.clone(), DeviceTopic::TwinUpdateDelta).to_string()
 }
 
 async fn publish(

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mapper_contract::WriteOutcome;
 use twin_core::{DeviceState, Quality, Timestamp, Value};
 
 use crate::coerce;
-use crate::driver::{Driver, Session as _};
+use crate::driver::{Driver, Session as _, Watch};
 use crate::fault::Fault;
 use crate::report::{Observation, Reporter};
 use crate::runtime::clock::wall;
@@ -28,6 +29,8 @@ pub(crate) struct Seat<D: Driver> {
     sets: BTreeMap<Vec<usize>, ReadSet<D>>,
     /// Everything that is read.
     all: ReadSet<D>,
+    /// Which properties live at a point, where the protocol tells of points by itself.
+    by_point: BTreeMap<D::Point, Vec<usize>>,
 }
 
 struct ReadSet<D: Driver> {
@@ -47,6 +50,13 @@ impl<D: Driver> ReadSet<D> {
 impl<D: Driver> Seat<D> {
     pub(crate) fn new(device: Arc<Device<D>>) -> Self {
         let throttled = device.properties.iter().enumerate();
+        let all = ReadSet::new(&device, 0..device.polls.len());
+        let mut by_point: BTreeMap<D::Point, Vec<usize>> = BTreeMap::new();
+        if D::PUSHES {
+            for (point, property) in all.points.iter().zip(&all.properties) {
+                by_point.entry(point.clone()).or_default().push(*property);
+            }
+        }
         Self {
             session: None,
             down: None,
@@ -57,14 +67,20 @@ impl<D: Driver> Seat<D> {
                 .map(|(n, _)| n)
                 .collect(),
             sets: BTreeMap::new(),
-            all: ReadSet::new(&device, 0..device.polls.len()),
+            all,
+            by_point,
             device,
         }
     }
 
     /// The points to be told of, where the protocol can.
-    pub(crate) fn watched(&self) -> Vec<D::Point> {
-        self.all.points.clone()
+    pub(crate) fn watched(&self) -> Vec<Watch<D::Point>> {
+        let watch = |(every, property): (Duration, &usize)| Watch {
+            point: self.device.properties[*property].point.clone(),
+            every,
+        };
+        let polls = self.device.polls.iter();
+        polls.flat_map(|(every, properties)| properties.iter().map(|p| (*every, p))).map(watch).collect()
     }
 
     /// Reads the points of the polls that are due.
@@ -83,10 +99,8 @@ impl<D: Driver> Seat<D> {
                 set.points.len()
             )));
         }
-        let said = |(sample, property): (crate::driver::Sample<'_, D::Point>, &usize)| {
-            (*property, sample.value, sample.source_time)
-        };
-        Ok(samples.into_iter().zip(&set.properties).map(said).collect())
+        let pairs = set.properties.iter().zip(samples);
+        Ok(pairs.map(|(property, sample)| Said::new(*property, sample)).collect())
     }
 
     pub(crate) async fn read_one(&mut self, property: usize) -> Result<Said, Fault> {
@@ -94,7 +108,7 @@ impl<D: Driver> Seat<D> {
         let session = self.session.as_mut().ok_or_else(|| Fault::Link("no session".into()))?;
         let sample = session.read(point).await?.pop();
         let sample = sample.ok_or_else(|| Fault::Protocol("no sample for one point".into()))?;
-        Ok((property, sample.value, sample.source_time))
+        Ok(Said::new(property, sample))
     }
 
     pub(crate) async fn write(&mut self, property: usize, value: &Value) -> Result<(), Fault> {
@@ -106,9 +120,8 @@ impl<D: Driver> Seat<D> {
     pub(crate) async fn changed(&mut self) -> Result<Vec<Said>, Fault> {
         let Some(session) = &mut self.session else { return std::future::pending().await };
         let sample = session.changed().await?;
-        let lives_there = |property: &&usize| self.device.properties[**property].point == *sample.point;
-        let there = self.all.properties.iter().filter(lives_there);
-        Ok(there.map(|property| (*property, sample.value.clone(), sample.source_time)).collect())
+        let there = self.by_point.get(sample.point).map_or(&[][..], Vec::as_slice);
+        Ok(there.iter().map(|property| Said::new(*property, sample.clone())).collect())
     }
 
     /// Puts into the outbox what is worth reporting.
@@ -129,14 +142,18 @@ impl<D: Driver> Seat<D> {
         if let Some((property, outcome)) = outcome {
             outbox.set_outcome(property, outcome);
         }
-        for (property, value, source_time) in said {
+        for Said { property, value, source_time, doubt } in said {
             let config = &self.device.properties[property];
             let fault = value.as_ref().err().cloned();
             let checked = value
                 .map_err(|fault| fault.why())
                 .and_then(|v| coerce::checked(v, &config.config.definition));
             let observation = match checked {
-                Ok(value) => Observation { source_time, ..Observation::good(value, at) },
+                Ok(value) => Observation {
+                    source_time,
+                    quality: doubt.map_or(Quality::Good, Quality::Uncertain),
+                    ..Observation::good(value, at)
+                },
                 Err(why) => Observation::bad(Quality::Bad(why)),
             };
             let reporter = &mut self.reporters[property];

@@ -36,6 +36,8 @@ pub(crate) struct World {
     pub(crate) panics_at_read: BTreeSet<String>,
     pub(crate) panics_at_write: BTreeSet<String>,
     pub(crate) writes: Vec<(String, u16, Value)>,
+    /// How often each device was connected.
+    pub(crate) connections: BTreeMap<String, u32>,
 }
 
 #[derive(Clone, Default)]
@@ -83,6 +85,7 @@ impl Driver for Fake {
     async fn connect(&self, link: &Link) -> Result<FakeSession, Fault> {
         let session = FakeSession { name: link.name.clone(), fake: self.clone() };
         session.answers().await?;
+        *self.world().connections.entry(link.name.clone()).or_default() += 1;
         Ok(session)
     }
 }

@@ -3,6 +3,7 @@
 mod pushed;
 mod write;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use twin_core::{DeviceState, Quality, Timestamp, Value, Why};
 
 use crate::Pauses;
-use crate::driver::{Driver, LaneKey, Session as _};
+use crate::driver::{Driver, LaneKey, Sample, Session};
 use crate::fault::{Fault, Verdict};
 use crate::report::Observation;
 use crate::runtime::clock::Clock;
-use crate::runtime::device::Device;
 use crate::runtime::marks::Marks;
+use crate::runtime::members::Members;
 use crate::runtime::seat::Seat;
 use crate::schedule::{Job, Schedule};
 use pushed::pushed;
@@ -30,59 +31,75 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 pub(crate) struct LaneParts<D: Driver> {
     pub(crate) driver: Arc<D>,
     pub(crate) key: LaneKey,
-    pub(crate) devices: Vec<Arc<Device<D>>>,
-    /// Devices, by their place in `devices`, that have something to be written.
+    pub(crate) members: Members<D>,
+    /// Devices that have something to be written.
     pub(crate) mail: Marks,
-    /// Devices, by their number in the mapper, that have something to tell.
+    /// Devices that have something to tell.
     pub(crate) news: Arc<Marks>,
     pub(crate) pauses: Pauses,
     pub(crate) clock: Clock,
 }
 
-/// The lane while it runs.
+/// The lane while it runs. Devices have the numbers that they have in the mapper.
 pub(crate) struct Lane<D: Driver> {
     parts: Arc<LaneParts<D>>,
     schedule: Schedule,
-    seats: Vec<Seat<D>>,
+    seats: BTreeMap<usize, Seat<D>>,
+    /// The version of the members that the seats are of.
+    version: Option<u64>,
     overruns_told: u64,
 }
 
 impl<D: Driver> Lane<D> {
     pub(crate) fn new(parts: Arc<LaneParts<D>>) -> Self {
-        let periods: Vec<Vec<Duration>> = parts
-            .devices
-            .iter()
-            .map(|device| device.polls.iter().map(|(period, _)| *period).collect())
-            .collect();
-        let schedule = Schedule::new(&periods, parts.pauses, parts.clock.steady(), fastrand::u64(..));
-        let seats = parts.devices.iter().map(|device| Seat::new(Arc::clone(device))).collect();
-        Self { parts, schedule, seats, overruns_told: 0 }
+        let schedule = Schedule::new(parts.pauses, fastrand::u64(..));
+        Self { parts, schedule, seats: BTreeMap::new(), version: None, overruns_told: 0 }
     }
 
     /// Works until `stop`, then closes what is open.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        for (number, device) in self.parts.devices.iter().enumerate() {
-            // What was waiting when the driver broke down.
-            if device.wishes().is_waiting() {
-                self.parts.mail.mark(number);
-            }
-        }
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.work() => {}
         }
-        let close = async {
-            for session in self.seats.iter_mut().filter_map(|seat| seat.session.take()) {
-                session.close().await;
+        let sessions = std::mem::take(&mut self.seats).into_values().filter_map(|seat| seat.session);
+        close(&self.parts.key, sessions.collect::<Vec<_>>()).await;
+    }
+
+    /// Gives every member a seat, and closes the sessions of those that are none any more. The others notice nothing.
+    async fn seat_members(&mut self) {
+        let version = self.parts.members.version();
+        if self.version.replace(version) == Some(version) {
+            return;
+        }
+        let members = self.parts.members.all();
+        let gone: Vec<usize> = self.seats.keys().filter(|n| !members.contains_key(n)).copied().collect();
+        let mut sessions = Vec::new();
+        for number in gone {
+            self.schedule.remove(number);
+            sessions.extend(self.seats.remove(&number).and_then(|seat| seat.session));
+        }
+        if !sessions.is_empty() {
+            close(&self.parts.key, sessions).await;
+        }
+        let now = self.parts.clock.steady();
+        for (number, device) in members {
+            if self.seats.contains_key(&number) {
+                continue;
             }
-        };
-        if timeout(CLOSE_DEADLINE, close).await.is_err() {
-            tracing::warn!(lane = %self.parts.key, "a device did not let itself be closed in time");
+            let periods: Vec<Duration> = device.polls.iter().map(|(period, _)| *period).collect();
+            self.schedule.insert(number, &periods, now);
+            // What was waiting when the driver broke down.
+            if device.wishes().is_waiting() {
+                self.schedule.handle_write_wanted(number, now);
+            }
+            self.seats.insert(number, Seat::new(device));
         }
     }
 
     async fn work(&mut self) {
         loop {
+            self.seat_members().await;
             self.take_mail();
             let job = self.schedule.poll_job(self.parts.clock.steady());
             match job {
@@ -107,7 +124,7 @@ impl<D: Driver> Lane<D> {
         let clock = self.parts.clock;
         let now = clock.steady();
         let mut held_until: Option<Timestamp> = None;
-        for seat in &mut self.seats {
+        for seat in self.seats.values_mut() {
             if let Some(at) = seat.flush_held(now, &self.parts.news) {
                 held_until = Some(held_until.map_or(at, |other| other.min(at)));
             }
@@ -123,7 +140,10 @@ impl<D: Driver> Lane<D> {
         tokio::select! {
             () = parts.mail.rung() => {}
             () = sleep => {}
-            (seat, fault) = pushed(&mut self.seats, &parts.news, clock) => self.device_down(seat, &fault),
+            (seat, told) = pushed(&mut self.seats) => match told {
+                Ok(said) => self.observe(seat, said),
+                Err(fault) => self.device_down(seat, &fault),
+            },
         }
     }
 
@@ -131,37 +151,43 @@ impl<D: Driver> Lane<D> {
         if let Err(fault) = self.connect(number).await {
             return self.device_down(number, &fault);
         }
-        let seat = &mut self.seats[number];
+        let Some(seat) = self.seats.get_mut(&number) else { return };
         match within(seat.read(polls)).await {
-            Ok(samples) => {
+            Ok(said) => {
                 self.device_up(number);
-                self.seats[number].observe(samples, self.parts.clock.steady());
-                self.parts.news.mark(self.seats[number].device.number);
+                self.observe(number, said);
             }
             Err(fault) => self.device_down(number, &fault),
         }
     }
 
+    fn observe(&mut self, number: usize, said: Vec<Said>) {
+        if let Some(seat) = self.seats.get_mut(&number) {
+            seat.observe(said, self.parts.clock.steady());
+            self.parts.news.mark(number);
+        }
+    }
+
     async fn connect(&mut self, number: usize) -> Result<(), Fault> {
-        if self.seats[number].session.is_some() {
+        let Some(seat) = self.seats.get_mut(&number) else { return Ok(()) };
+        if seat.session.is_some() {
             return Ok(());
         }
-        let device = Arc::clone(&self.seats[number].device);
-        let watched = if D::PUSHES { self.seats[number].watched() } else { Vec::new() };
+        let watched = if D::PUSHES { seat.watched() } else { Vec::new() };
         let connecting = async {
-            let mut session = self.parts.driver.connect(&device.link).await?;
+            let mut session = self.parts.driver.connect(&seat.device.link).await?;
             if D::PUSHES {
                 session.watch(&watched).await?;
             }
             Ok(session)
         };
-        self.seats[number].session = Some(within(connecting).await?);
+        seat.session = Some(within(connecting).await?);
         Ok(())
     }
 
     fn device_up(&mut self, number: usize) {
         self.schedule.handle_answer(number, self.parts.clock.steady());
-        let seat = &mut self.seats[number];
+        let Some(seat) = self.seats.get_mut(&number) else { return };
         seat.down = None;
         if seat.set_state(DeviceState::Online) {
             tracing::info!(device = %seat.device.id, lane = %self.parts.key, "the device answers");
@@ -173,8 +199,18 @@ impl<D: Driver> Lane<D> {
 
     fn device_down(&mut self, number: usize, fault: &Fault) {
         let now = self.parts.clock.steady();
-        let retry_at = self.schedule.handle_silence(number, now);
-        let seat = &mut self.seats[number];
+        let (retry_at, why) = match fault {
+            Fault::Denied(_) => (self.schedule.handle_denial(number, now), fault.why()),
+            Fault::Link(_)
+            | Fault::TimedOut(_)
+            | Fault::Protocol(_)
+            | Fault::Unreachable(_)
+            | Fault::Busy(_)
+            | Fault::Refused(_)
+            | Fault::NotAValue(_)
+            | Fault::Unsuitable(_) => (self.schedule.handle_silence(number, now), Why::DeviceUnreachable),
+        };
+        let Some(seat) = self.seats.get_mut(&number) else { return };
         if fault.verdict() == Verdict::Reconnect {
             seat.session = None;
         }
@@ -182,14 +218,13 @@ impl<D: Driver> Lane<D> {
             let retry_ms = whole_millis(retry_at.since(now));
             tracing::warn!(device = %seat.device.id, lane = %self.parts.key, reason = %fault, retry_ms, "the device does not answer");
         }
-        seat.observe_all(&Observation::bad(Quality::Bad(Why::DeviceUnreachable)), now);
+        seat.observe_all(&Observation::bad(Quality::Bad(why)), now);
         seat.down = Some((fault.to_string(), retry_at));
-        let (device, waiting) = (seat.device.number, seat.device.wishes().is_waiting());
-        if waiting {
+        if seat.device.wishes().is_waiting() {
             self.schedule.handle_write_wanted(number, now);
         }
         self.tell_failures(number);
-        self.parts.news.mark(device);
+        self.parts.news.mark(number);
     }
 
     fn tell_overruns(&mut self) {
@@ -203,8 +238,31 @@ impl<D: Driver> Lane<D> {
     }
 }
 
-/// What a driver says of a property: its number, its value, and the device's own time.
-pub(crate) type Said = (usize, Result<Value, Fault>, Option<Timestamp>);
+/// Closes sessions one after the other.
+async fn close<S: Session>(lane: &LaneKey, sessions: Vec<S>) {
+    let close = async {
+        for session in sessions {
+            session.close().await;
+        }
+    };
+    if timeout(CLOSE_DEADLINE, close).await.is_err() {
+        tracing::warn!(%lane, "a device did not let itself be closed in time");
+    }
+}
+
+/// What a driver says of a property, by its number.
+pub(crate) struct Said {
+    pub(crate) property: usize,
+    pub(crate) value: Result<Value, Fault>,
+    pub(crate) source_time: Option<Timestamp>,
+    pub(crate) doubt: Option<Why>,
+}
+
+impl Said {
+    pub(crate) fn new<Point>(property: usize, sample: Sample<'_, Point>) -> Self {
+        Self { property, value: sample.value, source_time: sample.source_time, doubt: sample.doubt }
+    }
+}
 
 /// Guards against a driver that never comes back.
 pub(crate) async fn within<T>(work: impl Future<Output = Result<T, Fault>> + Send) -> Result<T, Fault> {

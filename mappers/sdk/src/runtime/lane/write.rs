@@ -16,10 +16,13 @@ const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 impl<D: Driver> Lane<D> {
     pub(super) async fn write(&mut self, number: usize) {
-        let device = Arc::clone(&self.seats[number].device);
+        let Some(seat) = self.seats.get(&number) else { return };
+        let device = Arc::clone(&seat.device);
         let Some((property, wish)) = device.wishes().poll_wish(wall()) else { return };
-        let result = match self.connect(number).await {
-            Ok(()) => self.seats[number].write(property, &wish.value).await,
+        let connected = self.connect(number).await;
+        let Some(seat) = self.seats.get_mut(&number) else { return };
+        let result = match connected {
+            Ok(()) => seat.write(property, &wish.value).await,
             Err(fault) => Err(fault),
         };
         match result {
@@ -35,7 +38,7 @@ impl<D: Driver> Lane<D> {
     /// Reads the property back at once, so that the outcome and what the device now holds are told together.
     async fn applied(&mut self, number: usize, property: usize, wish: &Wish) {
         self.device_up(number);
-        let seat = &mut self.seats[number];
+        let Some(seat) = self.seats.get_mut(&number) else { return };
         let device = Arc::clone(&seat.device);
         let readable = device.properties[property].config.definition.access.readable();
         let read_back = if readable { Some(within(seat.read_one(property)).await) } else { None };
@@ -55,7 +58,8 @@ impl<D: Driver> Lane<D> {
     }
 
     fn not_applied(&mut self, number: usize, property: usize, wish: &Wish, fault: &Fault) {
-        let device = Arc::clone(&self.seats[number].device);
+        let Some(seat) = self.seats.get(&number) else { return };
+        let device = Arc::clone(&seat.device);
         let name = &device.properties[property].name;
         match fault.verdict() {
             Verdict::GiveUpOnPoint => {
@@ -84,13 +88,14 @@ impl<D: Driver> Lane<D> {
 
     /// Tells of the wishes for a device that does not answer that they have to wait.
     pub(super) fn tell_failures(&mut self, number: usize) {
-        if let Some((reason, retry_at)) = self.seats[number].down.clone() {
+        if let Some((reason, retry_at)) = self.seats.get(&number).and_then(|seat| seat.down.clone()) {
             self.tell_failure(number, &reason, retry_at);
         }
     }
 
     fn tell_failure(&mut self, number: usize, reason: &str, retry_at: Timestamp) {
-        let device = &self.seats[number].device;
+        let Some(seat) = self.seats.get(&number) else { return };
+        let device = &seat.device;
         let unreported = device.wishes().handle_failure(reason, wall());
         for (property, wish) in unreported {
             let retry_at = Some(self.parts.clock.date(retry_at));
