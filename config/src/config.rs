@@ -37,6 +37,8 @@ pub struct Gateway {
     pub api: Api,
     /// What it logs.
     pub log: Log,
+    /// Whether it takes a change of its files as soon as they are written.
+    pub reload_on_change: bool,
     /// How long it may take to stop, 1 s to 5 min.
     pub shutdown_grace: Duration,
 }

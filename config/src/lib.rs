@@ -35,7 +35,7 @@ pub use duration::{AnyDuration, BoundedDuration, InvalidDuration};
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use fault::{Fault, Faults};
 pub use load::{Checked, Loaded, Loader, load};
-pub use protocol::{Body, Check, CheckFault, Protocol};
+pub use protocol::{Body, Check, CheckFault, Protocol, Shared, Term};
 pub use schema::json_schema;
 pub use secret::{NoSecrets, Secret, SecretRef, SecretSource};
 pub use source::{Place, Source};

@@ -29,6 +29,35 @@ impl CheckFault {
     }
 }
 
+/// A thing that several devices may be reached by, such as a serial port, and how one of them wants it. Devices of one
+/// protocol that share it must want it the same way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// Its name, for example `/dev/ttyS1`.
+    pub name: String,
+    /// How it is wanted, always in the same order.
+    pub terms: Vec<Term>,
+}
+
+/// One way in which devices can differ about what they share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// What it is about, in words: `baud rate`.
+    pub what: &'static str,
+    /// The key of the link that says it, with dots where it lies deeper.
+    pub key: &'static str,
+    /// What it says, also where it is only the default.
+    pub value: String,
+}
+
+impl Term {
+    /// Puts the three together.
+    #[must_use]
+    pub fn new(what: &'static str, key: &'static str, value: impl fmt::Display) -> Self {
+        Self { what, key, value: value.to_string() }
+    }
+}
+
 /// Rules that the types alone do not say.
 pub trait Check {
     /// Checks the body by itself.
@@ -46,6 +75,11 @@ pub trait Check {
     fn check_for(&self, property: &PropertyDefinition) -> Result<(), CheckFault> {
         let _ = property;
         Ok(())
+    }
+
+    /// What a link shares with those of other devices.
+    fn shared(&self) -> Option<Shared> {
+        None
     }
 }
 
@@ -130,6 +164,10 @@ impl Body {
     pub(crate) fn check_for(&self, property: &PropertyDefinition) -> Result<(), CheckFault> {
         self.0.check_property(property)
     }
+
+    pub(crate) fn shared(&self) -> Option<Shared> {
+        self.0.shared_with_others()
+    }
 }
 
 impl PartialEq for Body {
@@ -148,6 +186,7 @@ trait BodyValue: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn equals(&self, other: &dyn Any) -> bool;
     fn check_property(&self, property: &PropertyDefinition) -> Result<(), CheckFault>;
+    fn shared_with_others(&self) -> Option<Shared>;
     fn type_name(&self) -> &'static str;
 }
 
@@ -160,6 +199,9 @@ impl<T: Check + PartialEq + Send + Sync + 'static> BodyValue for T {
     }
     fn check_property(&self, property: &PropertyDefinition) -> Result<(), CheckFault> {
         self.check_for(property)
+    }
+    fn shared_with_others(&self) -> Option<Shared> {
+        self.shared()
     }
     fn type_name(&self) -> &'static str {
         type_name::<T>()

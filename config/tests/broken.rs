@@ -90,7 +90,7 @@ fn table() -> Vec<(&'static str, String, &'static str)> {
             gateway("  nod: plant-7\n  data-dir: ./x\n  zzz: 1\n"),
             "3:3 gateway.nod | the key `nod` is not known here | did you mean `node`?\n\
                 4:3 gateway.data-dir | the key `data-dir` is not known here | did you mean `data_dir`?\n\
-                5:3 gateway.zzz | the key `zzz` is not known here | known here: `node`, `data_dir`, `mqtt`, `cloud`, `api`, `log` or `shutdown_grace`",
+                5:3 gateway.zzz | the key `zzz` is not known here | known here: `node`, `data_dir`, `mqtt`, `cloud`, `api`, `log`, `reload_on_change` or `shutdown_grace`",
         ),
         (
             "node missing",
@@ -425,6 +425,12 @@ fn table() -> Vec<(&'static str, String, &'static str)> {
             "an unknown table",
             "gateway: {node: a}\ndevices:\n  pump:\n    modbus: {tcp: h}\n    properties:\n      speed:\n        type: int\n        modbus: {holdin: 3}\n".into(),
             "8:18 devices.pump.properties.speed.modbus.holdin | the key `holdin` is not known here | did you mean `holding`?",
+        ),
+        (
+            "devices that do not agree about the serial port that they share",
+            "gateway: {node: a}\nmodels:\n  pump:\n    parameters: {baud: {type: int}}\n    modbus: {serial: {path: /dev/ttyS1, baud: $(baud)}}\ndevices:\n  pump-1:\n    modbus: {serial: {path: /dev/ttyS1, baud: 9600}}\n  pump-2:\n    modbus: {serial: {path: /dev/ttyS1, baud: 19200}}\n  pump-3:\n    modbus: {serial: {path: /dev/ttyS2, baud: 19200}}\n  pump-4: {model: pump, with: {baud: 1200}}\n  pump-5: {model: pump, with: {baud: 9600}}\n".into(),
+            "10:47 devices.pump-2.modbus.serial.baud | `/dev/ttyS1` has the baud rate 19200 here, and 9600 in another device | all devices on `/dev/ttyS1` need the same | the other one: plant.yaml:8:47\n\
+                13:3 devices.pump-4 | `/dev/ttyS1` has the baud rate 1200 here, and 9600 in another device | all devices on `/dev/ttyS1` need the same | the other one: plant.yaml:8:47",
         ),
         (
             "nesting that is too deep",

@@ -64,7 +64,7 @@ fn secrets_that_differ_are_never_shown() {
 }
 
 /// Changes of the example that each make it another configuration.
-const CHANGES: [(&str, &str); 23] = [
+const CHANGES: [(&str, &str); 24] = [
     ("deadband: 0.05", "deadband_percent: 5"),
     ("node: plant-7", "node: plant-8"),
     ("data_dir: ./data", "data_dir: ./other"),
@@ -73,6 +73,7 @@ const CHANGES: [(&str, &str); 23] = [
     ("api: { listen: 127.0.0.1:7480 }", "api: { listen: 127.0.0.1:7481 }"),
     ("format: auto", "format: json"),
     ("shutdown_grace: 10s", "shutdown_grace: 11s"),
+    ("shutdown_grace: 10s", "reload_on_change: true"),
     ("shutdown_grace: 10s", "cloud: { url: 'wss://c' }"),
     ("type: float\n        unit: bar", "type: int\n        unit: bar"),
     ("unit: bar", "unit: Pa"),

@@ -1,9 +1,11 @@
 //! Reading the configuration from files: the only place where it touches the disk and the environment.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use config::{Checked, Faults, Loaded, Loader, SecretRef, Source};
 
+use crate::running::texts::{Table, Texts};
 use crate::wiring;
 
 /// Why there is no configuration.
@@ -41,9 +43,40 @@ pub enum ReadError {
 /// # Errors
 /// [`ReadError`] with every fault in it.
 pub fn load(path: &Path) -> Result<Loaded, ReadError> {
+    load_texts(path).map(|(_, loaded)| loaded)
+}
+
+/// As [`load`], with everything that was read, to read it again when the files are gone.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_texts(path: &Path) -> Result<(Texts, Loaded), ReadError> {
     let sources = sources(path)?;
+    let tables = RefCell::new(Vec::new());
+    let recorded = |file: &str, named_in: &str| {
+        let (name, bytes) = table(file, named_in)?;
+        let recorded = Table {
+            file: file.to_owned(),
+            named_in: named_in.to_owned(),
+            name: name.clone(),
+            bytes: bytes.clone(),
+        };
+        tables.borrow_mut().push(recorded);
+        Ok((name, bytes))
+    };
     let protocols = wiring::protocols();
-    Loader::new(&protocols).tables(&table).load(&sources, &secret).map_err(ReadError::Faults)
+    let loaded = Loader::new(&protocols).tables(&recorded).load(&sources, &secret);
+    let loaded = loaded.map_err(ReadError::Faults)?;
+    Ok((Texts::new(sources, tables.into_inner()), loaded))
+}
+
+/// Reads texts again that were read before; secrets are read as they are now.
+///
+/// # Errors
+/// [`Faults`] with everything that is wrong in them.
+pub fn load_again(texts: &Texts) -> Result<Loaded, Faults> {
+    let protocols = wiring::protocols();
+    Loader::new(&protocols).tables(texts).load(&texts.sources(), &secret)
 }
 
 /// As [`load`], without reading secrets: for checking a configuration on another machine.

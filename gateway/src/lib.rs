@@ -6,5 +6,7 @@ pub mod clock;
 pub mod eventbus;
 pub mod files;
 pub mod log;
+pub mod overview;
+pub mod running;
 pub mod supervisor;
 pub mod wiring;

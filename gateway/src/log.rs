@@ -16,8 +16,12 @@ pub fn init(log: Log) {
         Level::Debug => LevelFilter::DEBUG,
         Level::Trace => LevelFilter::TRACE,
     };
-    // The embedded broker and the database speak at levels of their own that tell an operator nothing.
-    let quiet = format!("{level},rmqtt=warn,sqlx=warn,rumqttc=warn,rustls=warn,hyper=warn,h2=warn");
+    // The embedded broker and the database speak at levels of their own that tell an operator nothing. What the OPC UA
+    // library calls an error is mostly none, and what is one comes back to the mapper, which says it with its mend.
+    let quiet = format!(
+        "{level},rmqtt=warn,sqlx=warn,rumqttc=warn,rustls=warn,hyper=warn,h2=warn,zbus=warn,\
+         opcua_client=off,opcua_core=off,opcua_crypto=off,opcua_types=off,opcua_server=off"
+    );
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
     let json = match log.format {
         LogFormat::Auto => !std::io::stderr().is_terminal(),

@@ -1,5 +1,6 @@
 //! The one place where the parts of the gateway meet.
 
+pub(crate) mod fleet;
 mod folder;
 mod mappers;
 mod stages;
@@ -9,11 +10,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Config, Mqtt};
+use config::{Loaded, Mqtt};
 use device_twin::{DeviceTwin, Settings};
 use edgehub::{CloudUrl, EdgeHub, LinkState, LinkStatus};
 use mqtt_broker::{Access, BrokerSettings};
-use mqtt_link::LinkSettings;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -24,10 +24,12 @@ use twin_core::replica::Limits;
 pub use mappers::{protocols, run_mapper};
 pub use start::StartError;
 
-use crate::api::{Api, Probe};
+use crate::api::{self, Api, Probe};
 use crate::clock;
 use crate::eventbus::{Counters, Embedded, EventBus, External};
-use crate::supervisor::{Policy, keep_running};
+use crate::overview::{Mappers, Overview};
+use crate::running::{Choice, Keeper, Parts, Running};
+use fleet::{Fleet, Login};
 use stages::Stage;
 
 /// Messages between the link and the service.
@@ -48,6 +50,7 @@ pub struct Gateway {
     addresses: Addresses,
     grace: Duration,
     link: Option<watch::Receiver<LinkStatus>>,
+    running: Running,
     /// In the order in which they are stopped.
     stages: Vec<Stage>,
     /// After the stages, which work in it.
@@ -84,7 +87,8 @@ impl Gateway {
     ///
     /// # Errors
     /// [`StartError`] names the part and the mend; what had started is ended.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    pub async fn start(choice: Choice) -> Result<Self, StartError> {
+        let Choice { loaded: Loaded { config, .. }, kept } = choice;
         let mut link = Stage::new("the link to the cloud");
         let mut twin = Stage::new("DeviceTwin");
         let mut mqtt = Stage::new("MQTT and REST");
@@ -127,7 +131,7 @@ impl Gateway {
         let access = Arc::new(Access::new(std::iter::empty()));
         let counters = Arc::new(Counters::default());
         let mut health = Health { external: None };
-        let (mqtt_address, login) = match &gateway.mqtt {
+        let (mqtt_address, login, bus) = match &gateway.mqtt {
             Mqtt::Embedded { listen } => {
                 let settings = BrokerSettings { listen: *listen, ..BrokerSettings::default() };
                 let embedded = Embedded::start(settings, Arc::clone(&access)).await?;
@@ -143,11 +147,11 @@ impl Gateway {
                 let (broker, feed) = embedded.feed(bus.clone(), mqtt.token());
                 let url = format!("mqtt://{}", broker.local_addr());
                 let stop = mqtt.token();
-                mqtt.spawn_plain("EventBus", bus.run(stop));
+                mqtt.spawn_plain("EventBus", bus.clone().run(stop));
                 mqtt.spawn_plain("EventBus feed", feed);
                 let stop = mqtt.token();
                 mqtt.spawn("MQTT broker", broker.run(stop));
-                (url.clone(), Login::Embedded { url, access })
+                (url.clone(), Login::Embedded { url, access }, bus)
             }
             Mqtt::External(broker) => {
                 let settings = mappers::external(broker, &format!("twinspan-{node}"))?;
@@ -165,29 +169,47 @@ impl Gateway {
                 let stop = mqtt.token();
                 mqtt.spawn_plain("EventBus", bus.clone().run(stop));
                 let stop = mqtt.token();
-                mqtt.spawn("MQTT link", external.run(bus, stop));
-                (broker.url.to_string(), Login::External(broker.clone(), node.clone()))
+                mqtt.spawn("MQTT link", external.run(bus.clone(), stop));
+                (broker.url.to_string(), Login::External(broker.clone(), node.clone()), bus)
             }
         };
 
         let addresses = Addresses { api: api.addr(), mqtt: mqtt_address };
+        let overview = Overview {
+            started_at: clock::now(),
+            mqtt: addresses.mqtt.clone(),
+            link: link_status.clone(),
+            counters,
+            mappers: Mappers::default(),
+        };
+        let fleet = Fleet::new(login, gateway.data_dir.clone(), overview.mappers.clone());
+        fleet.check(&config.devices)?;
+        let parts = Parts {
+            service: handle.clone(),
+            bus,
+            fleet,
+            gateway: config.gateway.clone(),
+            devices: config.devices.clone(),
+        };
+        let (keeper, running) = Keeper::new(parts, kept).await?;
         let stop = mqtt.token();
-        let probe: Arc<dyn Probe> = Arc::new(health);
-        mqtt.spawn("REST", api.run(node.clone(), handle, reader, probe, stop));
-
-        for protocol in mappers::used(&config) {
-            let devices = mappers::devices(&config, protocol);
-            let settings = login.settings(protocol, &devices)?;
-            let stop = mappers.token();
-            let make = move || mappers::run(protocol, devices.clone(), settings.clone(), stop.clone());
-            let stop = mappers.token();
-            mappers.spawn("mapper", keep_running(protocol, Policy::default(), stop, make));
-        }
+        let rest = api::Parts {
+            node: node.clone(),
+            service: handle,
+            reader,
+            probe: Arc::new(health),
+            running: running.clone(),
+            overview,
+        };
+        mqtt.spawn("REST", api.run(rest, stop));
+        let stop = mappers.token();
+        mappers.spawn("mappers", keeper.run(stop));
         Ok(Self {
             node,
             addresses,
             grace,
             link: link_status,
+            running,
             stages: vec![mappers, mqtt, twin, link],
             _folder: folder,
         })
@@ -211,6 +233,12 @@ impl Gateway {
         self.link.as_ref().map(|status| status.borrow().state == LinkState::Connected)
     }
 
+    /// The configuration in force.
+    #[must_use]
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
     /// Runs until `stop`, then stops stage by stage: mappers; MQTT and REST; DeviceTwin, which commits what it has and
     /// lets the cloud acknowledge it; the link.
     ///
@@ -229,30 +257,5 @@ impl Gateway {
             }
         }
         outcome
-    }
-}
-
-/// How the gateway's own mappers reach its broker.
-enum Login {
-    Embedded { url: String, access: Arc<Access> },
-    External(config::ExternalBroker, NodeName),
-}
-
-impl Login {
-    fn settings(
-        &self,
-        protocol: &str,
-        devices: &[Arc<config::DeviceConfig>],
-    ) -> Result<LinkSettings, StartError> {
-        match self {
-            Self::Embedded { url, access } => {
-                let login = access.admit_mapper(protocol, devices.iter().map(|d| d.id.clone()));
-                let mut settings = LinkSettings::new(url, &format!("mapper-{protocol}"));
-                settings.username = Some(login.username);
-                settings.password = Some(login.password);
-                Ok(settings)
-            }
-            Self::External(broker, node) => mappers::external(broker, &format!("twinspan-{node}-{protocol}")),
-        }
     }
 }

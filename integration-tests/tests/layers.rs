@@ -10,16 +10,23 @@ use serde_json::Value;
 const FLOORS: [&[&str]; 5] = [
     &["twin-core"],
     &["mapper-contract", "twinspan-config", "sync-proto", "twin-api", "twin-store", "cloud-store"],
-    &["mqtt-link", "mqtt-broker", "edgehub", "device-twin", "cloudhub"],
+    &["config-import", "mqtt-link", "mqtt-broker", "edgehub", "device-twin", "cloudhub"],
     &["mapper-sdk", "twinspan", "twinspan-cloud"],
-    &["modbus", "twinspan-dev", "integration-tests"],
+    &["modbus", "opcua", "ble", "zigbee", "twinspan-dev", "integration-tests"],
 ];
 
 /// The gateway picks its mappers: the one arrow up that the plan allows.
-const ALLOWED: [(&str, &str); 2] = [("twinspan", "modbus"), ("twinspan", "mapper-sdk")];
+const ALLOWED: [(&str, &str); 5] = [
+    ("twinspan", "modbus"),
+    ("twinspan", "opcua"),
+    ("twinspan", "ble"),
+    ("twinspan", "zigbee"),
+    ("twinspan", "mapper-sdk"),
+];
 
 /// Crates that decide and never do.
-const PURE: [&str; 5] = ["twin-core", "mapper-contract", "twinspan-config", "sync-proto", "twin-api"];
+const PURE: [&str; 6] =
+    ["twin-core", "mapper-contract", "twinspan-config", "config-import", "sync-proto", "twin-api"];
 
 /// What a pure crate must not reach, directly or through others.
 const IMPURE: [&str; 8] = ["tokio", "sqlx", "hyper", "axum", "rumqttc", "rustls", "socket2", "mio"];
@@ -39,7 +46,7 @@ const IMPURE_WORDS: [&str; 8] = [
 /// Which crates of the other side no crate of this side may use.
 const NEVER_MEET: [(&[&str], &[&str]); 2] = [
     (
-        &["modbus", "mapper-sdk", "mqtt-link", "mapper-contract"],
+        &["modbus", "opcua", "ble", "zigbee", "mapper-sdk", "mqtt-link", "mapper-contract"],
         &["sync-proto", "edgehub", "cloudhub", "cloud-store"],
     ),
     (&["twinspan"], &["cloud-store", "cloudhub", "twinspan-cloud"]),

@@ -48,7 +48,7 @@ fn access_word(access: Access) -> &'static str {
 
 /// What differs of the settings of the gateway.
 pub(super) fn gateway(old: &Gateway, new: &Gateway) -> Vec<FieldDiff> {
-    let Gateway { node, data_dir, mqtt, cloud, api, log, shutdown_grace } = old;
+    let Gateway { node, data_dir, mqtt, cloud, api, log, reload_on_change, shutdown_grace } = old;
     let mut fields = Fields::default();
     fields.shown("node", text(node), text(&new.node));
     fields.shown("data_dir", text(data_dir.display()), text(new.data_dir.display()));
@@ -67,6 +67,7 @@ pub(super) fn gateway(old: &Gateway, new: &Gateway) -> Vec<FieldDiff> {
         LogFormat::Json => "json",
     };
     fields.shown("log.format", text(word(*format)), text(word(new.log.format)));
+    fields.shown("reload_on_change", text(reload_on_change), text(new.reload_on_change));
     fields.shown("shutdown_grace", duration(*shutdown_grace), duration(new.shutdown_grace));
     fields.0
 }

@@ -11,6 +11,7 @@ use super::parameter::{unknown, with_defaults};
 use super::placeholder::Values;
 use super::property::{Property, only_protocol, property};
 use super::secrets::Secrets;
+use super::shares::Shares;
 use crate::config::DeviceConfig;
 use crate::decode::{Sink, Spot, decode};
 use crate::protocol::Protocol;
@@ -31,6 +32,7 @@ pub(crate) struct Shop<'a> {
 pub(crate) struct Devices {
     found: BTreeMap<DeviceId, Arc<DeviceConfig>>,
     places: BTreeMap<DeviceId, Span>,
+    shares: Shares,
 }
 
 impl Devices {
@@ -45,7 +47,9 @@ impl Devices {
         }
     }
 
-    pub(super) fn add(&mut self, device: DeviceConfig) {
+    /// Takes the device that is written at `spot`; a fault where it does not agree with another about what they share.
+    pub(super) fn add(&mut self, spot: &Spot<'_>, device: DeviceConfig, sink: &mut Sink) {
+        self.shares.claim(spot, &device, sink);
         self.found.entry(device.id.clone()).or_insert_with(|| Arc::new(device));
     }
 
@@ -69,7 +73,7 @@ pub(crate) fn devices(spot: &Spot<'_>, shop: Shop<'_>, devices: &mut Devices, si
         }
         let device = Reader { spot, shop }.read(id.as_ref(), sink);
         if let Some(device) = device {
-            devices.add(device);
+            devices.add(&spot, device, sink);
         }
     }
 }

@@ -45,6 +45,7 @@ pub(crate) fn gateway(
         cloud: written.cloud.map(|cloud| Cloud { url: cloud.url, token: cloud.token }),
         api: Api { listen: listen(written.api.listen, API_PORT) },
         log: Log { level: written.log.level, format: written.log.format },
+        reload_on_change: written.reload_on_change,
         shutdown_grace: written.shutdown_grace.map_or(SHUTDOWN_GRACE, |grace| grace.get()),
     })
 }

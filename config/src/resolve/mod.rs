@@ -7,6 +7,7 @@ mod parameter;
 mod placeholder;
 mod property;
 mod secrets;
+mod shares;
 mod table;
 
 use twin_core::InvalidId;

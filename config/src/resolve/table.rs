@@ -260,7 +260,7 @@ impl Table<'_> {
         };
         let reader = Reader { spot, shop: self.shop };
         if let Some(device) = reader.make(Some(&id), written, None, BTreeMap::new(), inherited, sink) {
-            devices.add(device);
+            devices.add(&spot, device, sink);
         }
         true
     }

@@ -33,6 +33,10 @@ pub(crate) struct GatewayWritten {
     /// What is logged.
     #[serde(default)]
     pub(crate) log: LogWritten,
+    /// Take a change of the configuration's files as soon as they are written; otherwise `twinspan reload`, `twinspan apply`
+    /// or SIGHUP does. Default: false
+    #[serde(default)]
+    pub(crate) reload_on_change: bool,
     /// How long the gateway may take to stop. Default: 10s
     pub(crate) shutdown_grace: Option<BoundedDuration<1_000, 300_000>>,
 }

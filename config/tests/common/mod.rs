@@ -1,7 +1,10 @@
 //! A protocol to test with, in the shape of Modbus, and short ways to load texts.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses a part of it")]
 
-use config::{BoundedDuration, Check, CheckFault, Faults, Loaded, Protocol, Secret, SecretRef, Source, load};
+use config::{
+    BoundedDuration, Check, CheckFault, Faults, Loaded, Protocol, Secret, SecretRef, Shared, Source, Term,
+    load,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use twin_core::PropertyDefinition;
@@ -41,6 +44,11 @@ impl Check for Link {
             return Err(CheckFault::new("unit", "unit ids end at 247", "write 1 to 247"));
         }
         Ok(())
+    }
+
+    fn shared(&self) -> Option<Shared> {
+        let Serial { path, baud } = self.serial.as_ref()?;
+        Some(Shared { name: path.clone(), terms: vec![Term::new("baud rate", "serial.baud", baud)] })
     }
 }
 

@@ -1,4 +1,6 @@
-//! Cloud, gateway and a simulated plant in one process on loopback: to try it.
+//! Cloud, gateway and simulated devices of every protocol in one process on loopback: to try it.
+
+mod plants;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,14 +10,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser;
 use config::{Level, Log, LogFormat, NoSecrets, Source};
+use plants::Plants;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use twin_core::NodeName;
+use twinspan::running::Choice;
 use twinspan::wiring::{Gateway, protocols};
 use twinspan_cloud::{Bound, Cloud};
 
-/// Twinspan to try: a cloud, a gateway and a simulated Modbus plant in one process, on loopback only.
+/// Twinspan to try: a cloud, a gateway and simulated devices of every protocol in one process, on loopback only.
 #[derive(Debug, Parser)]
 #[command(name = "twinspan-dev", version, about)]
 struct Args {
@@ -65,11 +69,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
 
-    let demo = modbus::sim::demo_plant(SocketAddr::from((LOOPBACK, 0))).await?;
-    let plant_address = demo.plant.address();
-    let plant = demo.plant;
-    let token = stop.clone();
-    tasks.spawn(async move { plant.run(token).await.context("the simulated plant") });
+    let gateway_data = data.join("gateway");
+    let plants = Plants::start(SocketAddr::from((LOOPBACK, 0)), &gateway_data, &mut tasks, &stop).await?;
 
     let cloud = bind_cloud(&data.join("cloud"), args.port).await?;
     let (page, hub) = (cloud.rest_addr(), cloud.hub_addr());
@@ -78,24 +79,34 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let token = stop.clone();
     tasks.spawn(async move { cloud.run(token).await.context("the cloud") });
 
-    let text = settings(&args, &data.join("gateway"), hub, &join) + &demo.yaml;
-    let loaded = config::load(&[Source::new("the demonstration plant", text)], &protocols(), &NoSecrets);
-    let loaded = loaded.map_err(|faults| anyhow::anyhow!("{faults}"))?;
-    let gateway = Gateway::start(loaded.config).await.context("the gateway")?;
+    let mut sources = vec![Source::new("the demonstration", settings(&args, &gateway_data, hub, &join))];
+    sources.extend(plants.sources.iter().cloned());
+    let loaded = config::load(&sources, &protocols(), &NoSecrets);
+    let mut loaded = loaded.map_err(|faults| anyhow::anyhow!("{faults}"))?;
+    let outside = plants.take_ble(&mut loaded.config);
+    let gateway = Gateway::start(Choice::fixed(loaded)).await.context("the gateway")?;
     let addresses = gateway.addresses().clone();
     let gateway_stop = CancellationToken::new();
     let token = gateway_stop.clone();
     let mut running = JoinSet::new();
     running.spawn(gateway.run(token));
+    let mapper_stop = CancellationToken::new();
+    let mut mapper = JoinSet::new();
+    mapper.spawn(outside.run(addresses.mqtt.clone(), mapper_stop.clone()));
 
-    announce(page, &addresses, plant_address, args.data.as_deref());
+    announce(page, &addresses, &plants.lines, args.data.as_deref());
     let mut terminate = signal(SignalKind::terminate())?;
     let ended = tokio::select! {
         _ = tokio::signal::ctrl_c() => Ok(()),
         _ = terminate.recv() => Ok(()),
         ended = running.join_next() => Err(anyhow::anyhow!("the gateway has ended: {ended:?}")),
         Some(ended) = tasks.join_next() => Err(anyhow::anyhow!("a part has ended: {ended:?}")),
+        Some(ended) = mapper.join_next() => Err(anyhow::anyhow!("a mapper has ended: {ended:?}")),
     };
+    mapper_stop.cancel();
+    while let Some(ended) = mapper.join_next().await {
+        ended??;
+    }
     // The gateway first, so that what it owes still reaches the cloud.
     gateway_stop.cancel();
     while let Some(gateway) = running.join_next().await {
@@ -131,7 +142,7 @@ fn settings(args: &Args, data: &Path, hub: SocketAddr, join: &str) -> String {
 }
 
 #[expect(clippy::print_stdout, reason = "what to open is the point of the program")]
-fn announce(page: SocketAddr, gateway: &twinspan::wiring::Addresses, plant: SocketAddr, data: Option<&Path>) {
+fn announce(page: SocketAddr, gateway: &twinspan::wiring::Addresses, plants: &[String], data: Option<&Path>) {
     println!();
     println!("  Twinspan is running. Open");
     println!();
@@ -140,7 +151,9 @@ fn announce(page: SocketAddr, gateway: &twinspan::wiring::Addresses, plant: Sock
     println!("  cloud REST     http://{page}/api/v1/nodes");
     println!("  gateway REST   http://{}/api/v1/devices", gateway.api);
     println!("  MQTT           {}    try: mosquitto_sub -t '$hw/#' -v", gateway.mqtt);
-    println!("  Modbus plant   {plant}    boiler, meter, tank, and a chiller that goes dead now and then");
+    for line in plants {
+        println!("  {line}");
+    }
     match data {
         Some(data) => println!("  data           {}", data.display()),
         None => println!("  data           forgotten at the end; keep it with --data DIR"),

@@ -1,12 +1,15 @@
 //! REST at the edge: the same shapes and words as in the cloud, with the link up or down.
 
 mod changes;
+mod config;
 mod devices;
 mod events;
 mod guard;
 mod health;
+mod metrics;
 mod overrides;
 mod problem;
+pub mod status;
 mod views;
 
 use std::net::SocketAddr;
@@ -14,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, patch};
+use axum::routing::{get, patch, post};
 use axum::{Router, middleware};
 use device_twin::Handle;
 use tokio::net::TcpListener;
@@ -25,19 +28,43 @@ use utoipa::OpenApi;
 
 pub use health::Probe;
 
+use crate::overview::Overview;
+use crate::running::Running;
+
 /// The longest body that is read, in bytes.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// How long open requests may take to end when the gateway stops.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
 
-/// What the routes need.
+/// What the routes need of the rest of the gateway.
 #[derive(Clone)]
-pub struct State {
-    pub(crate) node: NodeName,
-    pub(crate) service: Handle,
-    pub(crate) reader: Reader,
-    pub(crate) probe: Arc<dyn Probe>,
+pub struct Parts {
+    /// The node's name.
+    pub node: NodeName,
+    /// DeviceTwin.
+    pub service: Handle,
+    /// What it has committed.
+    pub reader: Reader,
+    /// What does not work.
+    pub probe: Arc<dyn Probe>,
+    /// The configuration in force.
+    pub running: Running,
+    /// How the gateway as a whole stands.
+    pub overview: Overview,
+}
+
+/// What the routes are given.
+#[derive(Clone)]
+pub(crate) struct State {
+    parts: Parts,
     pub(crate) stop: CancellationToken,
+}
+
+impl std::ops::Deref for State {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 /// The interface before it runs.
@@ -76,15 +103,8 @@ impl Api {
     ///
     /// # Errors
     /// [`std::io::Error`] when accepting fails for good.
-    pub async fn run(
-        self,
-        node: NodeName,
-        service: Handle,
-        reader: Reader,
-        probe: Arc<dyn Probe>,
-        stop: CancellationToken,
-    ) -> Result<(), std::io::Error> {
-        let state = State { node, service, reader, probe, stop: stop.clone() };
+    pub async fn run(self, parts: Parts, stop: CancellationToken) -> Result<(), std::io::Error> {
+        let state = State { parts, stop: stop.clone() };
         let app = routes(state);
         let serve = axum::serve(self.listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::select! {
@@ -102,11 +122,18 @@ pub(crate) fn routes(state: State) -> Router {
         .route("/devices/{namespace}/{name}/twin", get(devices::twin))
         .route("/devices/{namespace}/{name}/override", patch(overrides::set))
         .route("/changes", get(changes::page))
-        .route("/events", get(events::stream));
+        .route("/events", get(events::stream))
+        .route("/status", get(status::status))
+        .route("/config", get(config::status))
+        .route("/config/history", get(config::history))
+        .route("/config/reload", post(config::reload))
+        .route("/config/rollback", post(config::rollback))
+        .route("/config/apply", post(config::apply).layer(DefaultBodyLimit::max(config::MAX_BODY_BYTES)));
     Router::new()
         .nest("/api/v1", v1)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(document))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::method_not_allowed)
@@ -125,6 +152,13 @@ pub(crate) fn routes(state: State) -> Router {
         overrides::set,
         changes::page,
         events::stream,
+        config::status,
+        config::history,
+        config::apply,
+        config::reload,
+        config::rollback,
+        status::status,
+        metrics::metrics,
         health::alive,
         health::ready
     ),

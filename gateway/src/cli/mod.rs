@@ -1,16 +1,28 @@
 //! The command line: what an integrator and an operator type.
 
+#[cfg(feature = "ble")]
+mod ble;
 mod check;
+mod config;
+mod configure;
 mod device;
 mod diff;
+mod import;
+#[cfg(feature = "opcua")]
+mod opcua;
 mod plan;
 mod probe;
+mod remote;
 mod run;
+mod status;
+#[cfg(feature = "zigbee")]
+mod zigbee;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use configure::Intent;
 
 /// A device-protocol gateway: devices of the plant become twins, here and in the cloud.
 #[derive(Debug, Parser)]
@@ -27,6 +39,10 @@ enum Command {
         /// The configuration: a YAML file, or a folder of them.
         #[arg(default_value = "/etc/twinspan", env = "TWINSPAN_CONFIG")]
         config: PathBuf,
+        /// Where to look for the configuration that was last in force when the file is gone or wrong: the `gateway.data_dir`
+        /// of that configuration.
+        #[arg(long, default_value = "./data", env = "TWINSPAN_DATA_DIR")]
+        data_dir: PathBuf,
     },
     /// Check a configuration and print all its faults, or one line when it is right.
     Check {
@@ -36,14 +52,66 @@ enum Command {
         #[arg(long)]
         secrets: bool,
     },
-    /// Print what differs between two configurations, secrets included (though never shown).
+    /// Print what differs between two configurations, or between what runs and one, secrets included (though never shown).
     ///
     /// Ends with 0 when they are the same, 1 when they differ, 64 when one of them is wrong.
     Diff {
-        /// The old configuration: a YAML file, or a folder of them.
+        /// The old configuration: a YAML file, or a folder of them. With one name only, that is the new one.
         old: PathBuf,
         /// The new configuration: a YAML file, or a folder of them.
-        new: PathBuf,
+        new: Option<PathBuf>,
+        #[command(flatten)]
+        remote: remote::Remote,
+    },
+    /// Bring a configuration into force in the gateway that runs: all of it, or nothing when something is wrong.
+    ///
+    /// Devices that are the same notice nothing. Ends with 64 when the configuration is wrong, 1 when no gateway answers.
+    Apply {
+        /// The configuration: a YAML file, or a folder of them.
+        #[arg(default_value = "/etc/twinspan", env = "TWINSPAN_CONFIG")]
+        config: PathBuf,
+        /// Only say what would differ.
+        #[arg(long)]
+        dry_run: bool,
+        /// Why, in a few words, for the history.
+        #[arg(long, short = 'm', default_value = "")]
+        note: String,
+        #[command(flatten)]
+        remote: remote::Remote,
+    },
+    /// Have the gateway that runs read its configuration files again. SIGHUP does the same.
+    Reload {
+        #[command(flatten)]
+        remote: remote::Remote,
+    },
+    /// Bring an earlier configuration into force again.
+    Rollback {
+        /// Its revision; `twinspan history` shows them.
+        revision: i64,
+        /// Only say what would differ.
+        #[arg(long)]
+        dry_run: bool,
+        /// Why, in a few words, for the history.
+        #[arg(long, short = 'm', default_value = "")]
+        note: String,
+        #[command(flatten)]
+        remote: remote::Remote,
+    },
+    /// Print the configurations that were in force, the newest first.
+    History {
+        #[command(flatten)]
+        remote: remote::Remote,
+    },
+    /// Print how the gateway that runs stands: link, devices, and what its connections and buses do.
+    Status {
+        /// Show every connection and bus.
+        #[arg(long)]
+        all: bool,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        remote: remote::Remote,
     },
     /// Run one mapper alone, against any MQTT broker.
     Mapper {
@@ -96,8 +164,34 @@ enum Command {
         #[command(subcommand)]
         protocol: ProbeProtocol,
     },
+    #[cfg(feature = "ble")]
+    /// Look at Bluetooth LE devices: what is in reach, and what one offers.
+    Ble {
+        /// What to do.
+        #[command(subcommand)]
+        command: ble::BleCommand,
+    },
+    /// Let ZigBee devices join, list them, ask them what they are, make them leave. The gateway must not run meanwhile.
+    #[cfg(feature = "zigbee")]
+    Zigbee(zigbee::Zigbee),
+    /// Look at OPC UA servers, and decide which of them are trusted.
+    #[cfg(feature = "opcua")]
+    Opcua(opcua::OpcUaCli),
+    /// Take over the configuration of another gateway, and list what cannot be.
+    ///
+    /// Ends with 0 when everything was carried over, 1 when something is listed, 64 when a file cannot be read.
+    Import(import::Import),
+    /// Write a configuration as tables for a spreadsheet, and read them back.
+    Config {
+        #[command(subcommand)]
+        command: config::ConfigCommand,
+    },
     /// Print the JSON Schema of the configuration, for completion in an editor.
-    Schema,
+    Schema {
+        /// As tables of the keys, in Markdown.
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Print the OpenAPI document of the gateway's REST interface.
     Openapi,
 }
@@ -123,9 +217,22 @@ pub fn main() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Run { config } => run::run(&config),
+        Command::Run { config, data_dir } => run::run(&config, &data_dir),
         Command::Check { config, secrets } => check::check(&config, secrets),
-        Command::Diff { old, new } => diff::diff(&old, &new),
+        Command::Diff { old, new: Some(new), .. } => diff::diff(&old, &new),
+        Command::Diff { old, new: None, remote } => {
+            configure::apply(&old, String::new(), Intent::Compare, &remote)
+        }
+        Command::Apply { config, dry_run, note, remote } => {
+            let intent = if dry_run { Intent::Try } else { Intent::Apply };
+            configure::apply(&config, note, intent, &remote)
+        }
+        Command::Reload { remote } => configure::reload(&remote),
+        Command::Rollback { revision, dry_run, note, remote } => {
+            configure::rollback(revision, note, dry_run, &remote)
+        }
+        Command::Status { all, json, remote } => status::status(all, json, &remote),
+        Command::History { remote } => configure::history(&remote),
         Command::Mapper { protocol, config, broker, username, password_env } => {
             let password = password_env.map(|name| std::env::var(name).unwrap_or_default());
             run::mapper(&protocol, &config, run::Broker { url: broker, username, password })
@@ -140,9 +247,29 @@ pub fn main() -> ExitCode {
             device::act(&config, &target)
         }
         Command::Probe { protocol: ProbeProtocol::Modbus(probe) } => probe::probe(&probe),
-        Command::Schema => print(&config::json_schema(&crate::wiring::protocols())),
+        #[cfg(feature = "ble")]
+        Command::Ble { command } => ble::run(command),
+        #[cfg(feature = "zigbee")]
+        Command::Zigbee(zigbee) => zigbee::run(zigbee),
+        #[cfg(feature = "opcua")]
+        Command::Opcua(opcua) => opcua::run(opcua),
+        Command::Import(import) => import::import(&import),
+        Command::Config { command } => config::config(&command),
+        Command::Schema { markdown } => schema(markdown),
         Command::Openapi => print(&crate::api::openapi()),
     }
+}
+
+#[expect(clippy::print_stdout, reason = "what the command prints is its result")]
+fn schema(markdown: bool) -> ExitCode {
+    let schema = ::config::json_schema(&crate::wiring::protocols());
+    if !markdown {
+        return print(&schema);
+    }
+    for section in config_import::key_tables(&schema) {
+        println!("## {}\n\n{}", section.title, section.table);
+    }
+    ExitCode::SUCCESS
 }
 
 #[expect(clippy::print_stdout, reason = "what the command prints is its result")]
@@ -158,12 +285,22 @@ fn print(document: &impl serde::Serialize) -> ExitCode {
 
 /// Runs a command that speaks with a device; ends with 1 when it fails.
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(work));
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    block_on_code(async {
+        match work.await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+fn block_on_code(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: cannot start: {error}");
             ExitCode::FAILURE
         }
     }

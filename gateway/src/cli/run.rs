@@ -1,13 +1,15 @@
 //! `twinspan run` and `twinspan mapper`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::check::{print_error, print_warnings};
+use crate::running::{Choice, Running};
 use crate::wiring::{self, Gateway};
 use crate::{files, log};
 
@@ -18,25 +20,49 @@ pub(super) struct Broker {
     pub(super) password: Option<String>,
 }
 
-/// Runs the gateway until a signal; ends with 0, 64 for bad settings, 1 otherwise.
-pub(super) fn run(path: &Path) -> ExitCode {
-    let loaded = match files::load(path) {
-        Ok(loaded) => loaded,
+/// Runs the gateway until a signal; ends with 0, 64 for bad settings, 1 otherwise. SIGHUP reads the configuration again.
+pub(super) fn run(path: &Path, data_dir: &Path) -> ExitCode {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let choice = match runtime.block_on(Choice::make(path, data_dir)) {
+        Ok(choice) => choice,
         Err(error) => return print_error(&error),
     };
-    print_warnings(&loaded.warnings);
-    log::init(loaded.config.gateway.log);
-    until_signal(|stop| async move {
-        let gateway = Gateway::start(loaded.config).await?;
+    print_warnings(&choice.loaded.warnings);
+    log::init(choice.loaded.config.gateway.log);
+    until_signal(runtime, |stop| async move {
+        let gateway = Gateway::start(choice).await?;
         let addresses = gateway.addresses();
         info!(node = %gateway.node(), api = %addresses.api, mqtt = %addresses.mqtt, "the gateway is running");
-        gateway.run(stop).await?;
+        let running = gateway.running().clone();
+        let mut hangup = signal(SignalKind::hangup())?;
+        let reload = async {
+            while hangup.recv().await.is_some() {
+                reload(&running).await;
+            }
+        };
+        tokio::select! {
+            ended = gateway.run(stop) => ended?,
+            () = reload => {}
+        }
         Ok(())
     })
 }
 
-/// Runs one mapper against a broker until a signal.
+async fn reload(running: &Running) {
+    info!(signal = "SIGHUP", "reading the configuration again");
+    // How it went is logged where it happens.
+    let _ = running.reload().await;
+}
+
+/// Runs one mapper against a broker until a signal. SIGHUP reads the configuration again.
 pub(super) fn mapper(protocol: &str, path: &Path, broker: Broker) -> ExitCode {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
     let loaded = match files::load(path) {
         Ok(loaded) => loaded,
         Err(error) => return print_error(&error),
@@ -46,26 +72,45 @@ pub(super) fn mapper(protocol: &str, path: &Path, broker: Broker) -> ExitCode {
     let mut settings = mqtt_link::LinkSettings::new(&broker.url, &format!("mapper-{protocol}"));
     settings.username = broker.username;
     settings.password = broker.password;
-    let protocol = protocol.to_owned();
-    until_signal(|stop| async move {
-        wiring::run_mapper(&protocol, &loaded.config, settings, stop).await?;
-        Ok(())
+    let (protocol, path) = (protocol.to_owned(), path.to_owned());
+    until_signal(runtime, |stop| async move {
+        let (changes, changed) = mpsc::channel(1);
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mapper = wiring::run_mapper(&protocol, &loaded.config, changed, settings, stop);
+        let reload = async {
+            while hangup.recv().await.is_some() {
+                read_again(&path, &changes).await;
+            }
+        };
+        tokio::select! {
+            ended = mapper => ended,
+            () = reload => Ok(()),
+        }
     })
 }
 
-/// Runs a future on a runtime of its own; SIGTERM and SIGINT cancel its token.
-fn until_signal<F, Fut>(make: F) -> ExitCode
+async fn read_again(path: &Path, changes: &mpsc::Sender<config::Config>) {
+    let file: PathBuf = path.to_owned();
+    match tokio::task::spawn_blocking(move || files::load(&file)).await {
+        Ok(Ok(loaded)) => drop(changes.send(loaded.config).await),
+        Ok(Err(error)) => error!(%error, "the configuration is wrong; the one in force stays"),
+        Err(error) => warn!(%error, "the configuration could not be read"),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        eprintln!("error: cannot start: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs a future; SIGTERM and SIGINT cancel its token.
+fn until_signal<F, Fut>(runtime: tokio::runtime::Runtime, make: F) -> ExitCode
 where
     F: FnOnce(CancellationToken) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
     let stop = CancellationToken::new();
     let outcome = runtime.block_on(async {
         let signalled = stop_on_signal(stop.clone());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use device_twin::{Event, Handle, OverrideRequest, Updated};
 use mapper_contract::membership::Member;
@@ -13,7 +14,7 @@ use mapper_contract::{
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use twin_core::{Change, DeviceId, DeviceState, NodeName, PropertyId, Timestamp};
+use twin_core::{Change, DeviceDefinition, DeviceId, DeviceState, NodeName, PropertyId, Timestamp};
 use twin_store::Reader;
 
 use super::catalog::Catalog;
@@ -32,6 +33,8 @@ pub trait Outlet: Send + Sync + 'static {
     }
 }
 
+/// How long it may take until what was declared is known here.
+const KNOWN_DEADLINE: Duration = Duration::from_secs(5);
 /// The last level of the topics of answers.
 const RESULT: &str = "result";
 /// The last level of the topics of changes.
@@ -64,12 +67,20 @@ struct Inner {
     next_event: AtomicU64,
 }
 
-/// A report that has been handed over, and what is needed to answer it.
-pub(super) struct Underway {
-    device: DeviceId,
-    event_id: String,
-    pending: device_twin::PendingReport,
-    wanted: Vec<(twin_core::PropertyName, twin_core::Value)>,
+/// What has been handed over and waits for its commit, with what is needed to answer it.
+pub(super) enum Underway {
+    Report {
+        device: DeviceId,
+        event_id: String,
+        pending: device_twin::PendingReport,
+        wanted: Vec<(twin_core::PropertyName, twin_core::Value)>,
+    },
+    State {
+        device: DeviceId,
+        event_id: String,
+        state: DeviceState,
+        pending: device_twin::PendingState,
+    },
 }
 
 impl EventBus {
@@ -109,10 +120,27 @@ impl EventBus {
                 }
                 Err(RecvError::Lagged(missed)) => {
                     debug!(missed, "the event bus fell behind and reads everything again");
+                    self.read_catalog().await;
                     self.publish_all_deltas().await;
                 }
                 Err(RecvError::Closed) => return,
             }
+        }
+    }
+
+    /// Waits until it knows what was declared, so that nothing that is said of a new device is refused.
+    pub(crate) async fn until_known(&self, definitions: &BTreeMap<DeviceId, DeviceDefinition>) {
+        if tokio::time::timeout(KNOWN_DEADLINE, self.inner.catalog.until_known(definitions)).await.is_err() {
+            warn!("the event bus does not know the devices that were declared yet");
+        }
+    }
+
+    async fn read_catalog(&self) {
+        match self.inner.reader.devices().await {
+            Ok(devices) => {
+                self.inner.catalog.renew(devices.into_iter().map(|(id, device, _)| (id, device.definition)));
+            }
+            Err(error) => warn!(%error, "cannot read the devices"),
         }
     }
 
@@ -172,7 +200,7 @@ impl EventBus {
         }
     }
 
-    /// Takes one message up to where a report waits for its commit.
+    /// Takes one message up to where it waits for its commit.
     pub(super) async fn begin(&self, topic: &str, payload: &[u8]) -> Option<Underway> {
         let topic: Topic = match topic.parse() {
             Ok(topic) => topic,
@@ -190,7 +218,12 @@ impl EventBus {
                 }
             }
             Topic::Device(device, DeviceTopic::TwinGet) => self.get(device, payload).await,
-            Topic::Device(device, DeviceTopic::StateUpdate) => self.state(device, payload).await,
+            Topic::Device(device, DeviceTopic::StateUpdate) => {
+                match self.begin_state(device, payload).await {
+                    Ok(underway) => return Some(underway),
+                    Err(refusal) => Err(refusal),
+                }
+            }
             Topic::Node(node, NodeTopic::MembershipGet) if *node == self.inner.node => {
                 self.members(payload).await
             }
@@ -209,7 +242,17 @@ impl EventBus {
     }
 
     pub(super) async fn finish(&self, underway: Underway) {
-        let Underway { device, event_id, pending, wanted } = underway;
+        let (device, event_id, pending, wanted) = match underway {
+            Underway::Report { device, event_id, pending, wanted } => (device, event_id, pending, wanted),
+            Underway::State { device, event_id, state, pending } => {
+                let topic = Topic::Device(device.clone(), DeviceTopic::StateUpdate);
+                let result = match pending.answer().await {
+                    Ok(since) => Ok(tell_state(&device, event_id, state, since)),
+                    Err(error) => Err(Refusal { event_id, error: translate::refusal(error) }),
+                };
+                return self.answer(&topic, result);
+            }
+        };
         let topic = Topic::Device(device.clone(), DeviceTopic::TwinUpdate);
         let result = match pending.answer().await {
             Ok(updated) if wanted.is_empty() => Ok(self.tell_updated(&device, event_id, updated)),
@@ -251,7 +294,7 @@ impl EventBus {
         if !defined.is_empty() {
             self.inner.catalog.extend(device, defined);
         }
-        Ok(Underway { device: device.clone(), event_id, pending, wanted })
+        Ok(Underway::Report { device: device.clone(), event_id, pending, wanted })
     }
 
     /// Publishes the document of a change and gives the body of its result.
@@ -336,20 +379,14 @@ impl EventBus {
         }
     }
 
-    async fn state(&self, device: &DeviceId, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+    async fn begin_state(&self, device: &DeviceId, payload: &[u8]) -> Result<Underway, Refusal> {
         let StateUpdate { event_id, state, .. } = StateUpdate::parse(payload)?;
-        match self.inner.service.state(device.clone(), state).await {
-            Ok(since) => {
-                let timestamp = now();
-                let last_online = match state {
-                    DeviceState::Online => Some(timestamp),
-                    DeviceState::Offline => Some(since),
-                    DeviceState::Unknown => None,
-                };
-                Ok(StateResult { event_id, timestamp, name: device.name().to_owned(), state, last_online }
-                    .encode())
+        match self.inner.service.begin_state(device.clone(), state).await {
+            Ok(pending) => Ok(Underway::State { device: device.clone(), event_id, state, pending }),
+            Err(_) => {
+                let error = translate::refusal(device_twin::ReportError::Stopping);
+                Err(Refusal { event_id, error })
             }
-            Err(error) => Err(Refusal { event_id, error: translate::refusal(error) }),
         }
     }
 
@@ -377,6 +414,17 @@ impl EventBus {
     fn say_retained(&self, topic: &Topic, body: Vec<u8>) {
         self.inner.outlet.publish(topic.to_string(), body, true);
     }
+}
+
+/// The body of the result of a state.
+fn tell_state(device: &DeviceId, event_id: String, state: DeviceState, since: Timestamp) -> Vec<u8> {
+    let timestamp = now();
+    let last_online = match state {
+        DeviceState::Online => Some(timestamp),
+        DeviceState::Offline => Some(since),
+        DeviceState::Unknown => None,
+    };
+    StateResult { event_id, timestamp, name: device.name().to_owned(), state, last_online }.encode()
 }
 
 fn member(id: &DeviceId, device: &twin_core::Device) -> Member {

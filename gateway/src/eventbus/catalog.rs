@@ -1,14 +1,17 @@
 //! The definitions of the devices, as the bus needs them to read values: a copy, renewed from what is committed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::Notify;
 use twin_core::replica::Commit;
 use twin_core::{Change, DeviceDefinition, DeviceId, PropertyDefinition, PropertyName};
 
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
     devices: RwLock<HashMap<DeviceId, Arc<DeviceDefinition>>>,
+    /// Rings after every commit.
+    changed: Notify,
 }
 
 impl Catalog {
@@ -39,5 +42,35 @@ impl Catalog {
                 Change::Reported(..) | Change::Override(..) | Change::Desired(..) => {}
             }
         }
+        self.changed.notify_waiters();
+    }
+
+    /// Takes these for all that there are.
+    pub(super) fn renew(&self, devices: impl Iterator<Item = (DeviceId, DeviceDefinition)>) {
+        let devices = devices.map(|(id, definition)| (id, Arc::new(definition))).collect();
+        *self.devices.write().unwrap_or_else(PoisonError::into_inner) = devices;
+        self.changed.notify_waiters();
+    }
+
+    /// Returns when these definitions, and no other devices, are known.
+    pub(super) async fn until_known(&self, definitions: &BTreeMap<DeviceId, DeviceDefinition>) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.knows(definitions) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn knows(&self, definitions: &BTreeMap<DeviceId, DeviceDefinition>) -> bool {
+        let devices = self.devices.read().unwrap_or_else(PoisonError::into_inner);
+        devices.len() == definitions.len()
+            && definitions.iter().all(|(id, wanted)| {
+                // To a device of an outside mapper that mapper may have added properties.
+                devices.get(id).is_some_and(|known| wanted.protocol.is_empty() || **known == *wanted)
+            })
     }
 }

@@ -1,6 +1,7 @@
 //! One gateway to a data folder: two authors on one database would each undo what the other has told the cloud.
 
-use std::fs::{File, TryLockError, create_dir_all};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use super::StartError;
@@ -9,7 +10,8 @@ use super::StartError;
 pub(super) fn take(folder: &Path) -> Result<File, StartError> {
     let path = folder.join("lock");
     let failed = |source| StartError::Folder { path: path.clone(), source };
-    create_dir_all(folder).map_err(failed)?;
+    // Configurations with their secrets are kept in it.
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let file = File::create(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -52,8 +52,13 @@ pub enum StartError {
     #[error("the operating system gives no random numbers: {0}")]
     Random(getrandom::Error),
     /// A mapper that this program does not have.
-    #[error("this program has no mapper for `{0}`; it has: modbus")]
-    NoMapper(String),
+    #[error("this program has no mapper for `{protocol}`; it has: {known}")]
+    NoMapper {
+        /// What was named.
+        protocol: String,
+        /// What there is.
+        known: String,
+    },
     /// The service ended while it was started.
     #[error("DeviceTwin ended at its start; the log says why")]
     Ended,

@@ -1,6 +1,7 @@
 //! The benchmark, part by part.
 
 mod load;
+pub mod modbus;
 mod process;
 mod raw;
 mod stream;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use mqtt_link::Qos;
-use process::{Child, Stack};
+use process::Stack;
 
 /// What to measure.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +38,6 @@ struct Row {
 ///
 /// # Errors
 /// When something does not start or does not answer.
-#[expect(clippy::print_stdout, reason = "the table is the result")]
 pub async fn run(plan: &Plan) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     let mut row = |what: &str, figure: String, aim| {
@@ -110,12 +110,17 @@ pub async fn run(plan: &Plan) -> anyhow::Result<()> {
     }
     stack.stop().await?;
 
+    print(rows);
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the result")]
+fn print(rows: Vec<Row>) {
     println!("\n| what | measured | aim |\n|---|---|---|");
     for Row { what, figure, aim } in rows {
         println!("| {what} | {figure} | {aim} |");
     }
     println!("\n{}", machine());
-    Ok(())
 }
 
 fn mb(kib: u64) -> f64 {
@@ -141,21 +146,5 @@ fn machine() -> String {
     let memory = read("/proc/meminfo");
     let memory: HashMap<&str, &str> = memory.lines().filter_map(|l| l.split_once(':')).collect();
     let memory = memory.get("MemTotal").map_or("", |m| m.trim());
-    format!("machine: {cores} cores ({model}), {memory}; publisher, gateway and cloud share them")
-}
-
-impl Child {
-    fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-        let ticks = |n: usize| fields.get(n).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
-        // Linux reports in ticks of 10 ms to user space, on every architecture.
-        Ok(Duration::from_millis((ticks(11) + ticks(12)) * 10))
-    }
-
-    fn rss_kib(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
-    }
+    format!("machine: {cores} cores ({model}), {memory}; all processes share them")
 }

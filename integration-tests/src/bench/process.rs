@@ -15,6 +15,21 @@ impl Child {
     pub(super) fn pid(&self) -> u32 {
         self.0.id()
     }
+
+    /// Stops it as an operator would, and insists that it ends well.
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+        Command::new("kill").arg(self.pid().to_string()).status()?;
+        let deadline = Instant::now() + Duration::from_secs(15);
+        let status = loop {
+            match self.0.try_wait()? {
+                Some(status) => break status,
+                None if Instant::now() > deadline => bail!("process {} does not stop", self.pid()),
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        ensure!(status.success(), "ended with {status}");
+        Ok(())
+    }
 }
 
 impl Drop for Child {
@@ -40,7 +55,7 @@ fn binary(name: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-fn free_port() -> anyhow::Result<u16> {
+pub(super) fn free_port() -> anyhow::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
@@ -79,24 +94,13 @@ impl Stack {
     }
 
     /// Stops both as an operator would, and insists that they end well.
-    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
-        for child in [&mut self.gateway, &mut self.cloud] {
-            Command::new("kill").arg(child.pid().to_string()).status()?;
-            let deadline = Instant::now() + Duration::from_secs(15);
-            let status = loop {
-                match child.0.try_wait()? {
-                    Some(status) => break status,
-                    None if Instant::now() > deadline => bail!("process {} does not stop", child.pid()),
-                    None => tokio::time::sleep(Duration::from_millis(20)).await,
-                }
-            };
-            ensure!(status.success(), "ended with {status}");
-        }
-        Ok(())
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        self.gateway.stop().await?;
+        self.cloud.stop().await
     }
 }
 
-fn start(name: &str, args: &[&str], log: &Path) -> anyhow::Result<Child> {
+pub(super) fn start(name: &str, args: &[&str], log: &Path) -> anyhow::Result<Child> {
     let log = std::fs::File::create(log)?;
     let child = Command::new(binary(name)?)
         .args(args)
@@ -107,7 +111,7 @@ fn start(name: &str, args: &[&str], log: &Path) -> anyhow::Result<Child> {
     Ok(Child(child))
 }
 
-async fn wait_for(port: u16, path: &str) -> anyhow::Result<()> {
+pub(super) async fn wait_for(port: u16, path: &str) -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         match stream::get(port, path).await {
@@ -133,4 +137,31 @@ fn yaml(plan: &Plan, dir: &Path, mqtt: u16, api: u16, hub: u16, token: &str) -> 
         text += &format!("  dev-{device}: {{model: load}}\n");
     }
     text
+}
+
+impl Child {
+    /// The processor time that it has used.
+    pub(super) fn cpu(&self) -> anyhow::Result<Duration> {
+        cpu_of(&self.pid().to_string())
+    }
+
+    /// What it holds in memory now.
+    pub(super) fn rss_kib(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+    }
+}
+
+/// The processor time that this process has used.
+pub(super) fn own_cpu() -> anyhow::Result<Duration> {
+    cpu_of("self")
+}
+
+fn cpu_of(process: &str) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks = |n: usize| fields.get(n).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
+    // Linux reports in ticks of 10 ms to user space, on every architecture.
+    Ok(Duration::from_millis((ticks(11) + ticks(12)) * 10))
 }

@@ -1,15 +1,19 @@
 //! Measures the edge and the cloud as whole processes, beside a raw loop into SQLite in the same run.
 //!
-//! `cargo run --release -p integration-tests --bin bench` prints a table; docs/benchmarks.md holds one.
+//! `cargo run --release -p integration-tests --bin bench` prints a table, and so does `... --bin bench -- modbus`;
+//! docs/benchmarks.md holds both.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use integration_tests::bench::{self, Plan};
 
 #[derive(Debug, Parser)]
-#[command(name = "bench", about = "Measures the edge and the cloud")]
+#[command(name = "bench", about = "Measures the edge and the cloud", args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// Devices without a protocol, fed over MQTT.
     #[arg(long, default_value_t = 100)]
     devices: usize,
@@ -27,8 +31,27 @@ struct Args {
     rate: u64,
 }
 
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Measures how the gateway reads Modbus devices, beside a plain client loop.
+    Modbus {
+        /// Seconds of each measurement.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
+    /// The simulated Modbus devices, a process of their own.
+    #[command(hide = true)]
+    ModbusPlant {
+        /// How many.
+        devices: usize,
+        /// Whether their values change every second.
+        #[arg(long)]
+        change: bool,
+    },
+}
+
 fn main() -> ExitCode {
-    let Args { devices, properties, seconds, publishers, rate } = Args::parse();
+    let Args { part, devices, properties, seconds, publishers, rate } = Args::parse();
     let plan = Plan { devices, properties, seconds, publishers, rate };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -37,7 +60,14 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(bench::run(&plan)) {
+    let outcome = runtime.block_on(async {
+        match part {
+            None => bench::run(&plan).await,
+            Some(Part::Modbus { seconds }) => bench::modbus::run(Duration::from_secs(seconds)).await,
+            Some(Part::ModbusPlant { devices, change }) => bench::modbus::plant(devices, change).await,
+        }
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

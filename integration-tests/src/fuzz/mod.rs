@@ -1,28 +1,39 @@
 //! What every parser of outside bytes has to stand: one function for each, which takes any bytes and panics only when a
 //! rule is broken. The fuzz targets in `fuzz/` call them, and `tests/corpus.rs` with what has been found worth keeping.
 
+mod ble;
 mod link;
 mod mqtt;
+mod opcua;
 mod rest;
+mod taken;
 mod written;
+mod zigbee;
 
+pub use ble::ble_codec;
 pub use link::{enrol, join_token, link_frame, link_session};
 pub use mqtt::{
     mqtt_delta, mqtt_document, mqtt_get, mqtt_get_result, mqtt_membership, mqtt_state, mqtt_state_result,
     mqtt_topic, mqtt_update, mqtt_update_result,
 };
+pub use opcua::opcua_names;
 pub use rest::{changes_token, etag, merge_patch, value_json};
+pub use taken::{import_file, import_tables};
 pub use written::{config_text, modbus_codec};
+pub use zigbee::{zigbee_link, zigbee_message};
 
 /// One target: its name, which is that of its corpus too, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 26] = [
+    ("ble_codec", ble_codec),
     ("changes_token", changes_token),
     ("config_text", config_text),
     ("enrol", enrol),
     ("etag", etag),
+    ("import_file", import_file),
+    ("import_tables", import_tables),
     ("join_token", join_token),
     ("link_frame", link_frame),
     ("link_session", link_session),
@@ -38,7 +49,10 @@ pub const TARGETS: [Target; 20] = [
     ("mqtt_topic", mqtt_topic),
     ("mqtt_update", mqtt_update),
     ("mqtt_update_result", mqtt_update_result),
+    ("opcua_names", opcua_names),
     ("value_json", value_json),
+    ("zigbee_link", zigbee_link),
+    ("zigbee_message", zigbee_message),
 ];
 
 /// The text in the bytes; what is not UTF-8 never gets as far as a parser of texts.

@@ -110,6 +110,7 @@ impl Edge {
     pub fn launch(&mut self) {
         let mut command = Command::new(binary("twinspan"));
         command.arg("run").arg(self.config()).env_remove("RUST_LOG");
+        command.env("TWINSPAN_DATA_DIR", self.folder.path().join("data"));
         self.process = Some(Process::start("the gateway", &mut command, &self.folder.path().join("log")));
     }
 

@@ -5,6 +5,7 @@
 mod cloud;
 mod edge;
 mod http;
+mod meters;
 mod mqtt;
 mod peers;
 mod ports;
@@ -15,6 +16,7 @@ mod wait;
 pub use cloud::Cloud;
 pub use edge::{Edge, Uplink};
 pub use http::{Answer, raw, request};
+pub use meters::{Meter, Meters};
 pub use mqtt::{Message, Mqtt};
 pub use peers::{ModbusPlc, Mosquitto, SKIP_PEERS};
 pub use ports::Port;

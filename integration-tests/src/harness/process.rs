@@ -61,8 +61,24 @@ impl Process {
     /// # Panics
     /// When `kill` cannot be run.
     pub fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(status.expect("kill can be run").success(), "{} was not there to be told to stop", self.name);
+        self.signal("-TERM");
+    }
+
+    /// Asks it to read its configuration again, as a service manager does.
+    ///
+    /// # Panics
+    /// When `kill` cannot be run.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(
+            status.expect("kill can be run").success(),
+            "{} was not there to be sent {signal}",
+            self.name
+        );
     }
 
     /// How it ended; none while it runs.

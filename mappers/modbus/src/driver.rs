@@ -15,7 +15,7 @@ use crate::session::{ModbusSession, terms};
 #[derive(Debug, Default)]
 pub struct Modbus {
     connections: std::sync::Mutex<HashMap<Way, Weak<Mutex<Bus>>>>,
-    /// A line remembers what has not been answered, also while no session uses it; there are as many as are configured.
+    /// A line remembers what has not been answered, also while no session uses it; there is one for each place.
     lines: std::sync::Mutex<HashMap<Way, Arc<Mutex<Bus>>>>,
 }
 
@@ -23,7 +23,7 @@ impl Modbus {
     fn bus(&self, way: &Way) -> Result<Arc<Mutex<Bus>>, Fault> {
         match way {
             Way::Tcp(_) => Ok(self.connection(way)),
-            Way::RtuOverTcp(_) | Way::Serial(_) => self.line(way),
+            Way::OverTcp(..) | Way::Serial(..) => self.line(way),
         }
     }
 
@@ -40,6 +40,10 @@ impl Modbus {
 
     fn line(&self, way: &Way) -> Result<Arc<Mutex<Bus>>, Fault> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody uses it any more as it was configured before.
+        lines.retain(|other, line| {
+            other.place() != way.place() || other == way || Arc::strong_count(line) > 1
+        });
         if let Some(other) = lines.keys().find(|other| other.place() == way.place() && *other != way) {
             return Err(Fault::Link(format!(
                 "another device uses the same line as {other}, this one as {way}"

@@ -1,4 +1,4 @@
-//! The Modbus mapper: points, the planner of requests, sessions over TCP and over RTU lines, and a simulated plant.
+//! The Modbus mapper: points, the planner of requests, sessions over TCP and over serial lines, and a simulated plant.
 
 mod bus;
 pub mod codec;
@@ -8,7 +8,7 @@ pub mod overview;
 pub mod plan;
 pub mod point;
 pub mod probe;
-mod rtu;
+mod serial;
 mod session;
 pub mod sim;
 

@@ -10,10 +10,10 @@ use crate::link::{Link, Way};
 use crate::plan::{self, Request, Rules, Span};
 use crate::point::Point;
 
-/// The bytes of a request for a read, frame and all, over RTU.
-const REQUEST_BYTES: usize = 8;
-/// The bytes around the data of its answer.
-const AROUND_THE_DATA: usize = 5;
+/// Function, place and count: what a request for a read says.
+const REQUEST_BODY: usize = 5;
+/// Function and length: what stands before the data of its answer.
+const BEFORE_THE_DATA: usize = 2;
 
 /// In words: how a device is reached, and for each period the requests that read its points.
 ///
@@ -56,14 +56,16 @@ pub fn overview(link: &Link, points: &[(Duration, &Point)]) -> Result<String, Ch
 
 /// How long the requests keep a line busy; none where nobody can know.
 fn cycle(way: &Way, link: &Link, requests: &[Request]) -> Option<Duration> {
-    let Way::Serial(_) = way else { return None };
+    let Way::Serial(framing, _) = way else { return None };
     let data = |span: Span| {
         let len = span.len() as usize;
         if span.area.is_bits() { len.div_ceil(8) } else { 2 * len }
     };
     let each = |request: &Request| {
-        let bytes = REQUEST_BYTES + AROUND_THE_DATA + data(request.span);
-        way.line_time(bytes) + way.silence() + link.pause().max(way.silence())
+        let answer = framing.characters(BEFORE_THE_DATA + data(request.span));
+        way.line_time(framing.characters(REQUEST_BODY) + answer)
+            + way.silence()
+            + link.pause().max(way.silence())
     };
     Some(requests.iter().map(each).sum())
 }

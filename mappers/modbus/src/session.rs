@@ -29,6 +29,7 @@ pub struct ModbusSession {
     lessons: Lessons,
     learnt_at: Instant,
     no_mask_write: bool,
+    no_single_write: bool,
 }
 
 /// The plan for one set of points.
@@ -54,6 +55,7 @@ impl ModbusSession {
             lessons: Lessons::default(),
             learnt_at: Instant::now(),
             no_mask_write: false,
+            no_single_write: false,
         }
     }
 
@@ -105,16 +107,28 @@ impl ModbusSession {
             return self.write_part(bus, start, mask, registers.first().copied().unwrap_or(0)).await;
         }
         match registers.as_slice() {
-            [one] => {
-                let answer = bus.ask(self.terms, Request::WriteSingleRegister(start, *one)).await?;
-                written(answer, &Response::WriteSingleRegister(start, *one))
-            }
-            many => {
-                let count = u16::try_from(many.len()).unwrap_or(u16::MAX);
-                let request = Request::WriteMultipleRegisters(start, many.to_vec().into());
-                written(bus.ask(self.terms, request).await?, &Response::WriteMultipleRegisters(start, count))
+            [one] => self.write_one(bus, start, *one).await,
+            many => self.write_many(bus, start, many).await,
+        }
+    }
+
+    /// Writes one register, as one of several where the device does not know the function for one.
+    async fn write_one(&mut self, bus: &mut Bus, start: u16, word: u16) -> Result<(), Fault> {
+        if !self.no_single_write {
+            let answer = bus.ask(self.terms, Request::WriteSingleRegister(start, word)).await?;
+            if answer != Err(ExceptionCode::IllegalFunction) {
+                return written(answer, &Response::WriteSingleRegister(start, word));
             }
         }
+        let done = self.write_many(bus, start, &[word]).await;
+        self.no_single_write |= done.is_ok();
+        done
+    }
+
+    async fn write_many(&mut self, bus: &mut Bus, start: u16, words: &[u16]) -> Result<(), Fault> {
+        let count = u16::try_from(words.len()).unwrap_or(u16::MAX);
+        let request = Request::WriteMultipleRegisters(start, words.to_vec().into());
+        written(bus.ask(self.terms, request).await?, &Response::WriteMultipleRegisters(start, count))
     }
 
     /// Writes some bits of a register and leaves their neighbours alone: by a mask write where the device has it, else by reading,
@@ -133,9 +147,7 @@ impl ModbusSession {
             Ok(_) => return Err(wrong_answer(bus)),
             Err(code) => return Err(exception_fault(code)),
         };
-        let new = now & and | or;
-        let answer = bus.ask(self.terms, Request::WriteSingleRegister(start, new)).await?;
-        written(answer, &Response::WriteSingleRegister(start, new))
+        self.write_one(bus, start, now & and | or).await
     }
 }
 
@@ -252,7 +264,9 @@ impl Planned {
             }
             for (span, point) in &request.members {
                 let bit = bits[from(span)];
-                samples[*point] = Some(self.layouts[*point].clone().and_then(|l| l.codec.decode_bit(bit)));
+                if let Ok(layout) = &self.layouts[*point] {
+                    samples[*point] = Some(layout.codec.decode_bit(bit));
+                }
             }
             return true;
         }

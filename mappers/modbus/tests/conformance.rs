@@ -15,6 +15,14 @@ use twin_core::Value;
 
 const TIME_OUT: Duration = Duration::from_millis(150);
 
+/// What the requests go over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Over {
+    Tcp,
+    Rtu,
+    Ascii,
+}
+
 /// A plant that runs as long as this lives.
 struct Running {
     units: Vec<SimUnit>,
@@ -26,18 +34,18 @@ struct Running {
 
 impl Running {
     async fn start(units: usize) -> Self {
-        Self::start_over(units, false).await
+        Self::start_over(units, Over::Tcp).await
     }
 
-    async fn start_over(units: usize, rtu: bool) -> Self {
+    async fn start_over(units: usize, over: Over) -> Self {
         let units: Vec<SimUnit> = (0..units).map(|_| SimUnit::new(200)).collect();
         let by_id: BTreeMap<u8, SimUnit> = (1..).zip(units.iter().cloned()).collect();
         let plant = Plant::start("127.0.0.1:0".parse().unwrap(), by_id).await.unwrap();
         let endpoint = plant.address().to_string();
-        let (plant, link) = if rtu {
-            (plant.over_rtu(), Link::rtu_over_tcp(&endpoint, 1))
-        } else {
-            (plant, Link::tcp(&endpoint, 1))
+        let (plant, link) = match over {
+            Over::Tcp => (plant, Link::tcp(&endpoint, 1)),
+            Over::Rtu => (plant.over_rtu(), Link::rtu_over_tcp(&endpoint, 1)),
+            Over::Ascii => (plant.over_ascii(), Link::ascii_over_tcp(&endpoint, 1)),
         };
         let link = link.with_timeout(TIME_OUT);
         let (stop, mut task) = (CancellationToken::new(), JoinSet::new());
@@ -69,14 +77,14 @@ fn holding(n: u16) -> Point {
 }
 
 impl ModbusRig {
-    async fn new(rtu: bool) -> Self {
-        let plant = Running::start_over(1, rtu).await;
+    async fn new(over: Over) -> Self {
+        let plant = Running::start_over(1, over).await;
         plant.units[0].tables().holes.insert((Area::Holding, 3));
         let mut rig = Self {
             driver: Modbus::default(),
             plant,
             step: 0,
-            late: if rtu { TIME_OUT * 3 / 2 } else { TIME_OUT * 2 },
+            late: if over == Over::Tcp { TIME_OUT * 2 } else { TIME_OUT * 3 / 2 },
         };
         rig.change();
         rig
@@ -140,39 +148,60 @@ impl Rig for ModbusRig {
 
 #[tokio::test]
 async fn the_modbus_driver_does_what_every_driver_must() {
-    run_all(&mut ModbusRig::new(false).await).await;
+    run_all(&mut ModbusRig::new(Over::Tcp).await).await;
 }
 
 #[tokio::test]
 async fn over_rtu_it_does_what_every_driver_must() {
-    run_all(&mut ModbusRig::new(true).await).await;
+    run_all(&mut ModbusRig::new(Over::Rtu).await).await;
 }
 
 #[tokio::test]
-async fn over_rtu_no_wrong_answer_is_taken_for_a_value() {
-    let plant = Running::start_over(1, true).await;
+async fn over_ascii_it_does_what_every_driver_must() {
+    run_all(&mut ModbusRig::new(Over::Ascii).await).await;
+}
+
+#[tokio::test]
+async fn on_a_line_no_wrong_answer_is_taken_for_a_value() {
+    for over in [Over::Rtu, Over::Ascii] {
+        no_wrong_answer_on_a_line(over).await;
+    }
+}
+
+async fn no_wrong_answer_on_a_line(over: Over) {
+    let plant = Running::start_over(1, over).await;
     let driver = Modbus::default();
     let mut session = driver.connect(&plant.link).await.unwrap();
     for fault in [
         SimFault::WrongUnit,
         SimFault::WrongChecksum,
         SimFault::Short,
+        SimFault::Long,
         SimFault::Truncated,
         SimFault::Reset,
         SimFault::Silent,
     ] {
         plant.units[0].set_fault(fault);
         let answer = session.read(&[holding(1), holding(2)]).await.map(|samples| samples.len());
-        assert!(answer.as_ref().is_err_and(|f| f.verdict() == Verdict::Reconnect), "{fault:?}: {answer:?}");
+        assert!(
+            answer.as_ref().is_err_and(|f| f.verdict() == Verdict::Reconnect),
+            "{over:?}, {fault:?}: {answer:?}"
+        );
         plant.units[0].set_fault(SimFault::None);
         let found = session.read(&[holding(1)]).await.map(|samples| samples[0].value.clone());
-        assert_eq!(found, Ok(Ok(Value::Int(0))), "after {fault:?}");
+        assert_eq!(found, Ok(Ok(Value::Int(0))), "{over:?}, after {fault:?}");
     }
 }
 
 #[tokio::test]
-async fn over_rtu_answers_that_are_always_late_are_never_taken_for_those_to_later_requests() {
-    let plant = Running::start_over(1, true).await;
+async fn on_a_line_answers_that_are_always_late_are_never_taken_for_those_to_later_requests() {
+    for over in [Over::Rtu, Over::Ascii] {
+        late_answers_on_a_line(over).await;
+    }
+}
+
+async fn late_answers_on_a_line(over: Over) {
+    let plant = Running::start_over(1, over).await;
     let driver = Modbus::default();
     let mut session = driver.connect(&plant.link).await.unwrap();
     {
@@ -203,6 +232,7 @@ async fn no_wrong_answer_is_taken_for_a_value() {
         SimFault::WrongTransaction,
         SimFault::WrongUnit,
         SimFault::Short,
+        SimFault::Long,
         SimFault::Truncated,
         SimFault::Reset,
         SimFault::Silent,
@@ -267,6 +297,69 @@ async fn writing_one_bit_leaves_its_neighbours_alone_with_and_without_mask_write
         session.write(&bit(15), &Value::Bool(false)).await.unwrap();
         assert_eq!(plant.units[0].tables().holding[7], 0x70F1);
     }
+}
+
+#[tokio::test]
+async fn a_device_that_only_knows_how_to_write_several_registers_is_written_all_the_same() {
+    let plant = Running::start(1).await;
+    plant.units[0].tables().single_write = false;
+    plant.units[0].tables().mask_write = false;
+    let mut session = plant.session().await;
+    session.write(&holding(7), &Value::Int(4711)).await.unwrap();
+    session.write(&Point { bit: Some(15), ..holding(7) }, &Value::Bool(true)).await.unwrap();
+    assert_eq!(plant.units[0].tables().holding[7], 4711 | 0x8000);
+    let before = plant.units[0].tables().requests;
+    session.write(&holding(7), &Value::Int(1)).await.unwrap();
+    assert_eq!(
+        plant.units[0].tables().requests - before,
+        1,
+        "it is not asked again for what it does not know"
+    );
+    let fault = session.write(&holding(500), &Value::Int(1)).await.unwrap_err();
+    assert_eq!(fault, Fault::Refused("illegal data address (exception 2)".into()));
+}
+
+#[tokio::test]
+async fn a_line_can_be_configured_otherwise_once_nobody_uses_it_as_it_was() {
+    let plant = Running::start_over(1, Over::Rtu).await;
+    let driver = Modbus::default();
+    let rtu = driver.connect(&plant.link).await.unwrap();
+    let ascii = Link::ascii_over_tcp(&plant.endpoint, 1);
+    let fault = driver.connect(&ascii).await.unwrap_err().to_string();
+    assert!(fault.contains("rtu_over_tcp") && fault.contains("ascii_over_tcp"), "{fault}");
+    rtu.close().await;
+    driver.connect(&ascii).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_text_of_123_registers_is_written_and_read_in_one_request_each() {
+    let plant = Running::start(1).await;
+    let mut session = plant.session().await;
+    let text = Point { data_type: Some(DataType::String), length: Some(123), ..holding(0) };
+    let value = Value::String("x".repeat(246));
+    session.write(&text, &value).await.unwrap();
+    let samples = session.read(std::slice::from_ref(&text)).await.unwrap();
+    assert_eq!(samples[0].value, Ok(value));
+    assert_eq!(plant.units[0].tables().requests, 2);
+}
+
+#[tokio::test]
+async fn what_is_no_number_is_no_value_and_does_not_hurt_its_neighbours() {
+    let plant = Running::start(1).await;
+    let mut session = plant.session().await;
+    let float = |n| Point { data_type: Some(DataType::Float32), ..holding(n) };
+    {
+        let mut tables = plant.units[0].tables();
+        tables.holding[0] = 0x7FC0; // NaN
+        tables.holding[2] = 0xFF80; // minus infinity
+        tables.holding[4] = 0x41AC; // 21.5
+    }
+    let points = [float(0), float(2), float(4)];
+    let samples = session.read(&points).await.unwrap();
+    for sample in &samples[..2] {
+        assert!(matches!(sample.value, Err(Fault::NotAValue(_))), "{:?}", sample.value);
+    }
+    assert_eq!(samples[2].value, Ok(Value::float(21.5).unwrap()));
 }
 
 #[tokio::test]

@@ -7,11 +7,14 @@ use config::DeviceConfig;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::figures::Figures;
+
 /// Says which devices a mapper serves.
 #[derive(Debug)]
 pub struct Assigner {
     wanted: watch::Sender<Wanted>,
     done: watch::Receiver<u64>,
+    figures: Figures,
 }
 
 /// Which devices a mapper is to serve. A clone says the same: a mapper that is started again takes it up.
@@ -19,6 +22,7 @@ pub struct Assigner {
 pub struct Assignment {
     wanted: watch::Receiver<Wanted>,
     done: Arc<watch::Sender<u64>>,
+    figures: Figures,
 }
 
 #[derive(Debug, Clone)]
@@ -37,7 +41,9 @@ pub struct NotTaken;
 pub fn assignment(devices: Vec<Arc<DeviceConfig>>) -> (Assigner, Assignment) {
     let (wanted, wanted_rx) = watch::channel(Wanted { generation: 0, devices: devices.into() });
     let (done, done_rx) = watch::channel(0);
-    (Assigner { wanted, done: done_rx }, Assignment { wanted: wanted_rx, done: Arc::new(done) })
+    let figures = Figures::default();
+    let assigner = Assigner { wanted, done: done_rx, figures: figures.clone() };
+    (assigner, Assignment { wanted: wanted_rx, done: Arc::new(done), figures })
 }
 
 impl Assigner {
@@ -58,6 +64,12 @@ impl Assigner {
         });
         let taken = timeout(patience, self.done.wait_for(|done| *done >= generation)).await;
         if matches!(taken, Ok(Ok(_))) { Ok(()) } else { Err(NotTaken) }
+    }
+
+    /// What the lanes of the mapper have done so far.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// The devices that were said last.
@@ -84,6 +96,10 @@ impl Assignment {
         if self.wanted.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     pub(crate) fn handle_done(&self, generation: u64) {

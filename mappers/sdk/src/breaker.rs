@@ -15,11 +15,14 @@ pub struct Pauses {
 
 impl Default for Pauses {
     fn default() -> Self {
-        Self { first: Duration::from_secs(1), longest: Duration::from_secs(30) }
+        Self::USUAL
     }
 }
 
 impl Pauses {
+    /// From 1 s to 30 s.
+    pub const USUAL: Self = Self { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
+
     /// The pause after `failures` failures in a row: doubling, and between a half and the whole of it by chance, so
     /// that many devices that were lost together do not come back together.
     #[must_use]

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use twin_core::{Timestamp, Value, Why};
 
+use crate::breaker::Pauses;
 use crate::fault::Fault;
 
 /// Names one physical connection or bus: what shares it is served one after the other.
@@ -37,6 +38,9 @@ pub trait Driver: Send + Sync + 'static {
 
     /// Whether its sessions tell of changes by themselves through [`Session::changed`].
     const PUSHES: bool = false;
+
+    /// How long to wait between two attempts at a device that does not answer.
+    const PAUSES: Pauses = Pauses::USUAL;
 
     /// How to reach a device.
     type Link: DeserializeOwned + JsonSchema + Check + Clone + PartialEq + Send + Sync + 'static;

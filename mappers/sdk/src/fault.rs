@@ -32,6 +32,12 @@ pub enum Fault {
     /// What the point holds is not a value of its type, for example NaN.
     #[error("{0}")]
     NotAValue(String),
+    /// The device tells of this point by itself, and has not yet.
+    #[error("{0}")]
+    NotTold(String),
+    /// The device tells of this point by itself, and has not for longer than it should.
+    #[error("{0}")]
+    Stale(String),
     /// The value to be written cannot be held by the point.
     #[error("{0}")]
     Unsuitable(String),
@@ -54,7 +60,9 @@ impl Fault {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Link(_) | Self::TimedOut(_) | Self::Protocol(_) | Self::Denied(_) => Verdict::Reconnect,
-            Self::Unreachable(_) | Self::Busy(_) | Self::NotAValue(_) => Verdict::RetryLater,
+            Self::Unreachable(_) | Self::Busy(_) | Self::NotAValue(_) | Self::NotTold(_) | Self::Stale(_) => {
+                Verdict::RetryLater
+            }
             Self::Refused(_) | Self::Unsuitable(_) => Verdict::GiveUpOnPoint,
         }
     }
@@ -67,6 +75,8 @@ impl Fault {
                 Why::DeviceUnreachable
             }
             Self::Busy(text) | Self::Denied(text) => Why::Other(text.chars().take(200).collect()),
+            Self::NotTold(_) => Why::NotReadYet,
+            Self::Stale(_) => Why::Stale,
             Self::Refused(_) => Why::PointRefused,
             Self::NotAValue(_) | Self::Unsuitable(_) => Why::WrongType,
         }

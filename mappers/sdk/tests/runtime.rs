@@ -402,6 +402,9 @@ async fn devices_that_come_go_and_change_do_not_disturb_one_that_stays() {
         assert_eq!(twin.quality, Some(Quality::Good), "the fan was good all the time");
     }
     assert_eq!(connected(&fake, "fan"), 1, "its connection was kept");
+    let figures = gateway.assigner.as_ref().unwrap().figures().lanes();
+    let fan = figures.iter().find(|(lane, _)| lane.to_string() == "fan").unwrap().1;
+    assert!(fan.devices == 1 && fan.reads > 5 && fan.failures == 0, "{fan:?}");
     assert!(!gateway.fake.world().writes.contains(&("pump".to_owned(), 1, Value::Int(5))));
     gateway.end().await;
 }

@@ -75,10 +75,14 @@ kinds! {
     UnknownDevice = 404, "unknown-device", "There is no such device";
     /// The device has no such property.
     UnknownProperty = 404, "unknown-property", "There is no such property";
+    /// No configuration of this revision is kept.
+    UnknownRevision = 404, "unknown-revision", "There is no such revision";
     /// The path does not know the method.
     MethodNotAllowed = 405, "method-not-allowed", "The path does not know this method";
     /// The request took too long.
     Timeout = 408, "timeout", "The request took too long";
+    /// The gateway was not started from a file.
+    NoFile = 409, "no-file", "There is no file to read";
     /// Changes after this place can no longer be told completely.
     ChangesGone = 410, "changes-gone", "The changes since then are no longer complete";
     /// The revision has moved on.
@@ -89,6 +93,8 @@ kinds! {
     UnsupportedMediaType = 415, "unsupported-media-type", "The body is not of a type that is read here";
     /// A value may not be wanted.
     UnacceptableValue = 422, "unacceptable-value", "A value cannot be accepted";
+    /// A configuration cannot come into force.
+    WrongConfiguration = 422, "wrong-configuration", "The configuration is wrong";
     /// The server failed.
     Internal = 500, "internal", "The server failed";
     /// The server cannot take the request now.

@@ -28,6 +28,20 @@ impl PendingReport {
     }
 }
 
+/// A device's state that is not committed yet.
+#[derive(Debug)]
+pub struct PendingState(oneshot::Receiver<Result<Timestamp, ReportError>>);
+
+impl PendingState {
+    /// Waits for the commit; gives the time since when.
+    ///
+    /// # Errors
+    /// [`ReportError`] when the device is unknown.
+    pub async fn answer(self) -> Result<Timestamp, ReportError> {
+        self.0.await.unwrap_or(Err(ReportError::Stopping))
+    }
+}
+
 /// Speaks to the service; cheap to clone. Its queue is bounded: a caller waits when the store is behind.
 #[derive(Debug, Clone)]
 pub struct Handle {
@@ -63,6 +77,16 @@ impl Handle {
     pub async fn state(&self, device: DeviceId, state: DeviceState) -> Result<Timestamp, ReportError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Command::State(device, state, reply), answer).await
+    }
+
+    /// Hands over whether a device answers; the answer comes when it is committed.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the service has ended.
+    pub async fn begin_state(&self, device: DeviceId, state: DeviceState) -> Result<PendingState, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::State(device, state, reply)).await.map_err(|_| Stopped)?;
+        Ok(PendingState(answer))
     }
 
     /// Says which devices there are. Those that are no longer named are deleted with all they hold.

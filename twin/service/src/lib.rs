@@ -8,5 +8,5 @@ pub mod memory;
 mod service;
 
 pub use command::{OverrideRequest, Report, ReportError, ReportedChange, Update, Updated};
-pub use handle::{Handle, PendingReport, Stopped};
+pub use handle::{Handle, PendingReport, PendingState, Stopped};
 pub use service::{DeviceTwin, Error, Event, Settings, StartError};

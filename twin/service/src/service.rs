@@ -240,7 +240,10 @@ impl DeviceTwin {
             Command::Declare(devices, reply) => {
                 let changes = self.memory.declare(devices);
                 let revision = self.write(changes);
-                self.touched.extend(self.memory.devices().cloned());
+                let there: BTreeSet<DeviceId> = self.memory.devices().cloned().collect();
+                // A device that comes again later is told anew what is wanted of it.
+                self.published.retain(|device, _| there.contains(device));
+                self.touched.extend(there);
                 self.waiting.push_back((revision, Waiter::Declared(reply)));
             }
             Command::Override(requests, reply) => {

@@ -4,12 +4,14 @@
 //! one multi-row statement per table, made durable (`synchronous=FULL`) before it returns.
 
 mod commit;
+mod configurations;
 mod cursors;
 mod documents;
 mod open;
 mod reader;
 mod staging;
 
+pub use configurations::{ConfigStore, NewConfiguration, StoredConfiguration};
 pub use open::{OpenError, TwinStore};
 pub use reader::{ChangesToken, InvalidToken, Page, Reader, StoredTwin};
 

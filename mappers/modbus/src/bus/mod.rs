@@ -11,7 +11,7 @@ use tokio_modbus::{ExceptionCode, Request, Response};
 pub(crate) use exception::exception_fault;
 
 use crate::link::Way;
-use crate::rtu::RtuLine;
+use crate::serial::Line;
 use tcp::TcpBus;
 
 /// What a device says: the answer, or that it will not.
@@ -29,14 +29,16 @@ pub(crate) struct Terms {
 #[derive(Debug)]
 pub(crate) enum Bus {
     Tcp(TcpBus),
-    Rtu(RtuLine),
+    Line(Line),
 }
 
 impl Bus {
     pub(crate) fn new(way: &Way) -> Self {
         match way {
             Way::Tcp(endpoint) => Self::Tcp(TcpBus::new(endpoint)),
-            Way::RtuOverTcp(_) | Way::Serial(_) => Self::Rtu(RtuLine::new(way.clone())),
+            Way::OverTcp(framing, _) | Way::Serial(framing, _) => {
+                Self::Line(Line::new(*framing, way.clone()))
+            }
         }
     }
 
@@ -44,7 +46,7 @@ impl Bus {
     pub(crate) async fn connect(&mut self, terms: Terms) -> Result<(), Fault> {
         match self {
             Self::Tcp(bus) => bus.connect(terms).await,
-            Self::Rtu(line) => line.connect(terms).await,
+            Self::Line(line) => line.connect(terms).await,
         }
     }
 
@@ -52,7 +54,7 @@ impl Bus {
     pub(crate) async fn ask(&mut self, terms: Terms, request: Request<'static>) -> Result<Answer, Fault> {
         match self {
             Self::Tcp(bus) => bus.ask(terms, request).await,
-            Self::Rtu(line) => line.ask(terms, &request).await,
+            Self::Line(line) => line.ask(terms, &request).await,
         }
     }
 
@@ -60,7 +62,7 @@ impl Bus {
     pub(crate) fn disconnect(&mut self) {
         match self {
             Self::Tcp(bus) => bus.disconnect(),
-            Self::Rtu(line) => line.disconnect(),
+            Self::Line(line) => line.disconnect(),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Modbus TCP: every answer carries the number of its request.
 
 use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
 
 use mapper_sdk::Fault;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_modbus::client::{Client as _, Context, tcp};
 use tokio_modbus::slave::{Slave, SlaveContext as _};
 use tokio_modbus::{Error, Request};
@@ -22,6 +24,34 @@ pub(crate) struct TcpBus {
 struct Connection {
     context: Context,
     has_answered: bool,
+    alarm: Alarm,
+}
+
+/// A timer that stays set from one request to the next: setting one anew costs as much as a short request.
+struct Alarm(Pin<Box<Sleep>>);
+
+impl Alarm {
+    /// What `work` gives, if it does so within `time`.
+    async fn within<T>(&mut self, time: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let deadline = Instant::now() + time;
+        if self.0.deadline() > deadline || self.0.is_elapsed() {
+            self.0.as_mut().reset(deadline);
+        }
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Some(done),
+                () = self.0.as_mut() => {
+                    if Instant::now() >= deadline {
+                        return None;
+                    }
+                    // It was set for an earlier request.
+                    self.0.as_mut().reset(deadline);
+                }
+            }
+        }
+    }
 }
 
 impl fmt::Debug for TcpBus {
@@ -43,7 +73,8 @@ impl TcpBus {
                 .map_err(|_| Fault::TimedOut(terms.timeout))?
                 .map_err(|error| Fault::Link(format!("{}: {error}", self.endpoint)))?;
             stream.set_nodelay(true).map_err(|error| Fault::Link(error.to_string()))?;
-            self.connection = Some(Connection { context: tcp::attach(stream), has_answered: false });
+            let alarm = Alarm(Box::pin(sleep_until(Instant::now() + terms.timeout)));
+            self.connection = Some(Connection { context: tcp::attach(stream), has_answered: false, alarm });
         }
         Ok(())
     }
@@ -61,23 +92,27 @@ impl TcpBus {
 
     async fn ask_once(&mut self, terms: Terms, request: Request<'static>) -> Result<Answer, Fault> {
         self.connect(terms).await?;
-        sleep_until(self.quiet_from).await;
+        // A timer rounds up to a millisecond, which is longer than most devices take for an answer.
+        if self.quiet_from > Instant::now() {
+            sleep_until(self.quiet_from).await;
+        }
         // Taken out until the right answer has come: when this future is dropped half-way, the connection is as well.
         let Some(mut connection) = self.connection.take() else { return Err(Fault::Link("closed".into())) };
         connection.context.set_slave(Slave(terms.unit));
-        let answer = timeout(terms.timeout, connection.context.call(request)).await;
+        let Connection { context, alarm, .. } = &mut connection;
+        let answer = alarm.within(terms.timeout, context.call(request)).await;
         self.quiet_from = Instant::now() + terms.pause;
         match answer {
-            Ok(Ok(answer)) => {
+            Some(Ok(answer)) => {
                 connection.has_answered = true;
                 self.connection = Some(connection);
                 Ok(answer)
             }
-            Ok(Err(Error::Transport(error))) => Err(Fault::Link(closed(&error))),
-            Ok(Err(Error::Protocol(error))) => {
+            Some(Err(Error::Transport(error))) => Err(Fault::Link(closed(&error))),
+            Some(Err(Error::Protocol(error))) => {
                 Err(Fault::Protocol(error.to_string().chars().take(200).collect()))
             }
-            Err(_) => Err(Fault::TimedOut(terms.timeout)),
+            None => Err(Fault::TimedOut(terms.timeout)),
         }
     }
 

@@ -4,11 +4,11 @@ mod way;
 
 use std::time::Duration;
 
-use config::{BoundedDuration, Check, CheckFault};
+use config::{BoundedDuration, Check, CheckFault, Shared};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use way::{Parity, Serial, Way};
+pub use way::{Framing, Parity, Serial, Way};
 
 use crate::plan::{Limits, Span};
 use crate::point::Area;
@@ -26,6 +26,12 @@ pub struct Link {
     /// Host and port of a serial server that carries Modbus RTU frames.
     #[serde(default)]
     rtu_over_tcp: Option<String>,
+    /// A serial line with Modbus ASCII, for example `/dev/ttyS1`.
+    #[serde(default)]
+    ascii: Option<String>,
+    /// Host and port of a serial server that carries Modbus ASCII frames.
+    #[serde(default)]
+    ascii_over_tcp: Option<String>,
     /// Bits per second of a serial line, 300 to 4000000. Default: 19200
     #[serde(default)]
     baud: Option<u32>,
@@ -35,6 +41,9 @@ pub struct Link {
     /// The stop bits of a serial line, 1 or 2. Default: 1, and 2 without parity
     #[serde(default)]
     stop_bits: Option<u8>,
+    /// The data bits of a serial line, 7 or 8. Default: 7 with `ascii`, 8 with `rtu`, which has no other
+    #[serde(default)]
+    data_bits: Option<u8>,
     /// The unit id, 0 to 255.
     #[serde(default = "default_unit")]
     unit: u8,
@@ -104,9 +113,12 @@ impl Link {
             tcp: Some(tcp.to_owned()),
             rtu: None,
             rtu_over_tcp: None,
+            ascii: None,
+            ascii_over_tcp: None,
             baud: None,
             parity: None,
             stop_bits: None,
+            data_bits: None,
             unit,
             timeout: None,
             max_block: default_max_block(),
@@ -135,6 +147,26 @@ impl Link {
         }
     }
 
+    /// A device behind a serial server that carries ASCII frames.
+    #[must_use]
+    pub fn ascii_over_tcp(endpoint: &str, unit: u8) -> Self {
+        Self { tcp: None, ascii_over_tcp: Some(endpoint.to_owned()), ..Self::tcp("", unit) }
+    }
+
+    /// A device on a serial line with ASCII frames, seven data bits, without parity and with two stop bits.
+    #[must_use]
+    pub fn ascii(path: &str, baud: u32, unit: u8) -> Self {
+        let line = Self::rtu("", baud, unit);
+        Self { rtu: None, ascii: Some(path.to_owned()), stop_bits: Some(2), ..line }
+    }
+
+    /// The same on a serial line with these settings; what is none stays as it is when nothing is written.
+    #[must_use]
+    pub fn with_line(mut self, parity: Option<Parity>, stop_bits: Option<u8>, data_bits: Option<u8>) -> Self {
+        (self.parity, self.stop_bits, self.data_bits) = (parity, stop_bits, data_bits);
+        self
+    }
+
     /// The same with another time-out.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
@@ -148,21 +180,34 @@ impl Link {
     /// # Errors
     /// The first rule that it breaks.
     pub fn way(&self) -> Result<Way, CheckFault> {
-        let written = [("tcp", &self.tcp), ("rtu", &self.rtu), ("rtu_over_tcp", &self.rtu_over_tcp)];
+        let written = [
+            ("tcp", &self.tcp),
+            ("rtu", &self.rtu),
+            ("rtu_over_tcp", &self.rtu_over_tcp),
+            ("ascii", &self.ascii),
+            ("ascii_over_tcp", &self.ascii_over_tcp),
+        ];
         let mut written = written.into_iter().filter_map(|(key, place)| Some((key, place.as_ref()?)));
         let Some((key, place)) = written.next() else {
-            let hint = "write tcp: \"host:502\", rtu: /dev/ttyUSB0 or rtu_over_tcp: \"host:port\"";
+            let hint = "write tcp: \"host:502\", rtu: /dev/ttyUSB0, ascii: /dev/ttyUSB0, rtu_over_tcp: \"host:port\" \
+                        or ascii_over_tcp: \"host:port\"";
             return Err(CheckFault::new("", "it does not say how the device is reached", hint));
         };
         if let Some((second, _)) = written.next() {
             let message = format!("`{key}` says already how the device is reached");
             return Err(CheckFault::new(second, message, "write one of the two"));
         }
-        if key == "rtu" {
-            return self.serial(place).map(Way::Serial);
+        let framing = if key.starts_with("ascii") { Framing::Ascii } else { Framing::Rtu };
+        if key == "rtu" || key == "ascii" {
+            let serial = self.serial(framing, key, place)?;
+            return Ok(Way::Serial(framing, serial));
         }
-        let line = [("baud", self.baud.is_some()), ("parity", self.parity.is_some())];
-        let line = line.into_iter().chain([("stop_bits", self.stop_bits.is_some())]);
+        let line = [
+            ("baud", self.baud.is_some()),
+            ("parity", self.parity.is_some()),
+            ("stop_bits", self.stop_bits.is_some()),
+            ("data_bits", self.data_bits.is_some()),
+        ];
         if let Some((field, _)) = line.into_iter().find(|(_, is_written)| *is_written) {
             let message = format!("`{field}` is of a serial line");
             return Err(CheckFault::new(field, message, "take it out, or write rtu: /dev/ttyUSB0"));
@@ -172,13 +217,16 @@ impl Link {
             let message = format!("`{place}` is not a host and port");
             return Err(CheckFault::new(key, message, "write it like 10.0.0.7:502"));
         }
-        Ok(if key == "tcp" { Way::Tcp(place.clone()) } else { Way::RtuOverTcp(place.clone()) })
+        if key == "tcp" {
+            return Ok(Way::Tcp(place.clone()));
+        }
+        Ok(Way::OverTcp(framing, place.clone()))
     }
 
-    fn serial(&self, path: &str) -> Result<Serial, CheckFault> {
+    fn serial(&self, framing: Framing, key: &str, path: &str) -> Result<Serial, CheckFault> {
         if !path.starts_with('/') {
             let message = format!("`{path}` is not the path of a serial port");
-            return Err(CheckFault::new("rtu", message, "write it like /dev/ttyUSB0"));
+            return Err(CheckFault::new(key, message, "write it like /dev/ttyUSB0"));
         }
         let (baud, parity) = (self.baud.unwrap_or(19_200), self.parity.unwrap_or_default());
         if !(300..=4_000_000).contains(&baud) {
@@ -190,11 +238,23 @@ impl Link {
             let message = format!("there are 1 or 2 stop bits, not {stop_bits}");
             return Err(CheckFault::new("stop_bits", message, "write 1 or 2"));
         }
+        let data_bits = match (framing, self.data_bits) {
+            (Framing::Rtu, None | Some(8)) | (Framing::Ascii, Some(8)) => 8,
+            (Framing::Ascii, None | Some(7)) => 7,
+            (Framing::Rtu, Some(_)) => {
+                let message = "RTU frames need 8 data bits";
+                return Err(CheckFault::new("data_bits", message, "take it out, or write `ascii` for `rtu`"));
+            }
+            (Framing::Ascii, Some(other)) => {
+                let message = format!("there are 7 or 8 data bits, not {other}");
+                return Err(CheckFault::new("data_bits", message, "write 7 or 8"));
+            }
+        };
         if !(1..=247).contains(&self.unit) {
             let message = format!("the units on a serial line are 1 to 247, not {}", self.unit);
             return Err(CheckFault::new("unit", message, "look at the switches of the device"));
         }
-        Ok(Serial { path: path.to_owned(), baud, parity, stop_bits })
+        Ok(Serial { path: path.to_owned(), baud, data_bits, parity, stop_bits })
     }
 
     /// The unit id.
@@ -254,6 +314,10 @@ impl Check for Link {
         }
         Ok(())
     }
+
+    fn shared(&self) -> Option<Shared> {
+        self.way().ok().map(|way| way.shared())
+    }
 }
 
 #[cfg(test)]
@@ -277,6 +341,10 @@ mod tests {
         assert_eq!(field(Link { stop_bits: Some(3), ..line() }), "stop_bits");
         assert_eq!(field(Link { unit: 0, ..line() }), "unit");
         assert_eq!(field(Link { rtu: Some("COM1".into()), ..line() }), "rtu");
+        assert_eq!(field(Link { data_bits: Some(7), ..line() }), "data_bits");
+        assert_eq!(field(Link { data_bits: Some(6), ..Link::ascii("/dev/ttyS1", 9_600, 1) }), "data_bits");
+        assert_eq!(field(Link::ascii("COM1", 9_600, 1)), "ascii");
+        assert_eq!(field(Link::ascii_over_tcp("a", 1)), "ascii_over_tcp");
         assert_eq!(field(Link { max_block: 126, ..link() }), "max_block");
         assert_eq!(field(Link { max_block: 0, ..link() }), "max_block");
         let forbid = Forbidden { input: vec![(3, 3), (9, 8)], ..Forbidden::default() };

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use config::{Shared, Term};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -18,19 +19,30 @@ const TCP_SILENCE: Duration = Duration::from_millis(2);
 pub enum Way {
     /// Modbus TCP to this host and port.
     Tcp(String),
-    /// RTU frames over TCP to this host and port.
-    RtuOverTcp(String),
-    /// RTU frames over a serial port.
-    Serial(Serial),
+    /// The frames of a serial line over TCP to this host and port.
+    OverTcp(Framing, String),
+    /// A serial port.
+    Serial(Framing, Serial),
 }
 
-/// A serial port and its settings; a character always has eight bits of data.
+/// What stands around the requests and answers on a serial line. (MODBUS over Serial Line V1.02, 2.5)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// Bytes with a checksum of 16 bits; silence ends a frame.
+    Rtu,
+    /// Hexadecimal digits with a checksum of 8 bits; a colon begins a frame and the end of a line ends it.
+    Ascii,
+}
+
+/// A serial port and its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Serial {
     /// The device, for example `/dev/ttyUSB0`.
     pub path: String,
     /// Bits per second.
     pub baud: u32,
+    /// 7 or 8.
+    pub data_bits: u8,
     /// The parity.
     pub parity: Parity,
     /// 1 or 2.
@@ -52,20 +64,21 @@ pub enum Parity {
 
 impl Serial {
     fn characters(&self, halves: u32) -> Duration {
-        let bits = 1 + 8 + u32::from(self.parity != Parity::None) + u32::from(self.stop_bits);
+        let parity = u32::from(self.parity != Parity::None);
+        let bits = 1 + u32::from(self.data_bits) + parity + u32::from(self.stop_bits);
         Duration::from_secs(1) * (bits * halves) / (2 * self.baud.max(1))
     }
 }
 
 impl Way {
-    /// How long so many bytes take; nothing where it does not matter.
+    /// How long so many characters take; nothing where it does not matter.
     #[must_use]
-    pub fn line_time(&self, bytes: usize) -> Duration {
+    pub fn line_time(&self, characters: usize) -> Duration {
         match self {
-            Self::Serial(serial) => {
-                serial.characters(u32::try_from(2 * bytes).unwrap_or(u32::MAX).min(1_000_000))
+            Self::Serial(_, serial) => {
+                serial.characters(u32::try_from(2 * characters).unwrap_or(u32::MAX).min(1_000_000))
             }
-            Self::Tcp(_) | Self::RtuOverTcp(_) => Duration::ZERO,
+            Self::Tcp(_) | Self::OverTcp(..) => Duration::ZERO,
         }
     }
 
@@ -73,9 +86,9 @@ impl Way {
     #[must_use]
     pub fn silence(&self) -> Duration {
         match self {
-            Self::Serial(serial) if serial.baud > FAST => FAST_SILENCE,
-            Self::Serial(serial) => serial.characters(7),
-            Self::RtuOverTcp(_) => TCP_SILENCE,
+            Self::Serial(_, serial) if serial.baud > FAST => FAST_SILENCE,
+            Self::Serial(_, serial) => serial.characters(7),
+            Self::OverTcp(..) => TCP_SILENCE,
             Self::Tcp(_) => Duration::ZERO,
         }
     }
@@ -84,8 +97,8 @@ impl Way {
     #[must_use]
     pub fn place(&self) -> &str {
         match self {
-            Self::Tcp(endpoint) | Self::RtuOverTcp(endpoint) => endpoint,
-            Self::Serial(serial) => &serial.path,
+            Self::Tcp(endpoint) | Self::OverTcp(_, endpoint) => endpoint,
+            Self::Serial(_, serial) => &serial.path,
         }
     }
 
@@ -94,9 +107,25 @@ impl Way {
     pub fn key(&self) -> &'static str {
         match self {
             Self::Tcp(_) => "tcp",
-            Self::RtuOverTcp(_) => "rtu_over_tcp",
-            Self::Serial(_) => "rtu",
+            Self::OverTcp(Framing::Rtu, _) => "rtu_over_tcp",
+            Self::OverTcp(Framing::Ascii, _) => "ascii_over_tcp",
+            Self::Serial(Framing::Rtu, _) => "rtu",
+            Self::Serial(Framing::Ascii, _) => "ascii",
         }
+    }
+
+    /// What everybody on it must agree about.
+    pub(super) fn shared(&self) -> Shared {
+        let mut terms = vec![Term::new("protocol", self.key(), self.key())];
+        if let Self::Serial(_, serial) = self {
+            terms.extend([
+                Term::new("baud rate", "baud", serial.baud),
+                Term::new("parity", "parity", format!("{:?}", serial.parity).to_lowercase()),
+                Term::new("number of stop bits", "stop_bits", serial.stop_bits),
+                Term::new("number of data bits", "data_bits", serial.data_bits),
+            ]);
+        }
+        Shared { name: self.place().to_owned(), terms }
     }
 }
 
@@ -104,13 +133,13 @@ impl Way {
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.key(), self.place())?;
-        let Self::Serial(serial) = self else { return Ok(()) };
+        let Self::Serial(_, serial) = self else { return Ok(()) };
         let parity = match serial.parity {
             Parity::None => 'N',
             Parity::Even => 'E',
             Parity::Odd => 'O',
         };
-        write!(f, " {} 8{parity}{}", serial.baud, serial.stop_bits)
+        write!(f, " {} {}{parity}{}", serial.baud, serial.data_bits, serial.stop_bits)
     }
 }
 
@@ -120,13 +149,21 @@ mod tests {
 
     #[test]
     fn eight_data_bits_are_ten_to_twelve_on_the_line() {
-        let line = |parity, stop_bits| {
-            Way::Serial(Serial { path: "/dev/ttyS1".into(), baud: 1_000, parity, stop_bits })
+        let port = |data_bits, parity, stop_bits| Serial {
+            path: "/dev/ttyS1".into(),
+            baud: 1_000,
+            data_bits,
+            parity,
+            stop_bits,
         };
+        let line = |parity, stop_bits| Way::Serial(Framing::Rtu, port(8, parity, stop_bits));
         assert_eq!(line(Parity::None, 1).line_time(10), Duration::from_millis(100));
         assert_eq!(line(Parity::Even, 1).line_time(10), Duration::from_millis(110));
         assert_eq!(line(Parity::Odd, 2).line_time(10), Duration::from_millis(120));
         assert_eq!(line(Parity::None, 1).silence(), Duration::from_millis(35));
         assert_eq!(line(Parity::Even, 1).to_string(), "rtu /dev/ttyS1 1000 8E1");
+        let ascii = Way::Serial(Framing::Ascii, port(7, Parity::Even, 1));
+        assert_eq!(ascii.line_time(10), Duration::from_millis(100));
+        assert_eq!(ascii.to_string(), "ascii /dev/ttyS1 1000 7E1");
     }
 }

@@ -1,8 +1,8 @@
-//! A simulated Modbus plant, over TCP or with RTU frames: units with tables that change, and with every fault that a real one has.
+//! A simulated Modbus plant, over TCP or with the frames of a serial line: units with tables that change, and with every fault that a real one has.
 
 mod demo;
+mod line;
 mod plant;
-mod rtu;
 mod unit;
 mod wire;
 

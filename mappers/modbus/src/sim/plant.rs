@@ -13,8 +13,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::link::Framing;
 use crate::sim::unit::{SimFault, SimUnit};
-use crate::sim::{rtu, wire};
+use crate::sim::{line, wire};
 
 /// Connections at a time; more are closed at once.
 const MOST_CONNECTIONS: usize = 1024;
@@ -39,7 +40,7 @@ pub struct Plant {
     address: SocketAddr,
     units: Arc<BTreeMap<u8, SimUnit>>,
     change: Change,
-    rtu: bool,
+    framing: Option<Framing>,
 }
 
 impl fmt::Debug for Plant {
@@ -58,13 +59,20 @@ impl Plant {
         let fail = |error| SimError { address, error };
         let listener = TcpListener::bind(address).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        Ok(Self { listener, address, units: Arc::new(units), change: Box::new(|_| {}), rtu: false })
+        Ok(Self { listener, address, units: Arc::new(units), change: Box::new(|_| {}), framing: None })
     }
 
     /// The same with RTU frames, as a serial server carries them.
     #[must_use]
     pub fn over_rtu(mut self) -> Self {
-        self.rtu = true;
+        self.framing = Some(Framing::Rtu);
+        self
+    }
+
+    /// The same with ASCII frames.
+    #[must_use]
+    pub fn over_ascii(mut self) -> Self {
+        self.framing = Some(Framing::Ascii);
         self
     }
 
@@ -104,11 +112,10 @@ impl Plant {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) if connections.len() < MOST_CONNECTIONS => {
                         let units = Arc::clone(&self.units);
-                        if self.rtu {
-                            connections.spawn(rtu::serve(stream, units));
-                        } else {
-                            connections.spawn(serve(stream, units));
-                        }
+                        match self.framing {
+                            Some(framing) => connections.spawn(line::serve(framing, stream, units)),
+                            None => connections.spawn(serve(stream, units)),
+                        };
                     }
                     Ok(_) => {}
                     Err(error) => return Err(SimError { address: self.address, error }),
@@ -150,6 +157,7 @@ async fn serve_one(stream: &mut TcpStream, units: &BTreeMap<u8, SimUnit>) -> io:
         SimFault::WrongTransaction => header[1] = header[1].wrapping_add(1),
         SimFault::WrongUnit => header[6] = header[6].wrapping_add(1),
         SimFault::Short => shorten(&mut body),
+        SimFault::Long => lengthen(&mut body),
         SimFault::Truncated => {}
         SimFault::Exception(code) => body = vec![request[0] | 0x80, code],
     }
@@ -163,6 +171,15 @@ async fn serve_one(stream: &mut TcpStream, units: &BTreeMap<u8, SimUnit>) -> io:
     }
     stream.write_all(&frame).await?;
     Ok(Some(()))
+}
+
+/// Puts a register or byte behind a read's answer and says so in its count.
+pub(super) fn lengthen(body: &mut Vec<u8>) {
+    if let [1..=4, count, ..] = body.as_slice() {
+        let more = if body[0] <= 2 { 1 } else { 2 };
+        body[1] = count.saturating_add(more);
+        body.resize(2 + usize::from(body[1]), 0);
+    }
 }
 
 /// Takes the last register or byte off a read's answer and says so in its count.

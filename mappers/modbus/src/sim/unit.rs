@@ -16,15 +16,17 @@ pub enum SimFault {
     Silent,
     /// It answers after this long.
     Slow(Duration),
-    /// It answers with the transaction id of another request; over RTU, which has none, it does nothing wrong.
+    /// It answers with the transaction id of another request; on a line, which has none, it does nothing wrong.
     WrongTransaction,
     /// It answers with another unit id.
     WrongUnit,
     /// It answers with one register or byte of bits less than was asked for.
     Short,
-    /// It sends half of the answer and closes the connection; over RTU it falls silent.
+    /// It answers a read with one register or byte of bits more than was asked for.
+    Long,
+    /// It sends half of the answer and closes the connection; on a line it falls silent.
     Truncated,
-    /// Over RTU it answers with a wrong checksum; over TCP, which has none, it does nothing wrong.
+    /// On a line it answers with a wrong checksum; over TCP, which has none, it does nothing wrong.
     WrongChecksum,
     /// It closes the connection in place of an answer.
     Reset,
@@ -49,6 +51,8 @@ pub struct Tables {
     pub longest: u16,
     /// Whether it knows the function that writes single bits of a register.
     pub mask_write: bool,
+    /// Whether it knows the function that writes one register.
+    pub single_write: bool,
     /// What it does wrong.
     pub fault: SimFault,
     /// How many requests it has seen.
@@ -101,6 +105,7 @@ impl SimUnit {
             holding: vec![0; size],
             longest: u16::MAX,
             mask_write: true,
+            single_write: true,
             ..Tables::default()
         };
         Self { tables: Arc::new(Mutex::new(tables)) }

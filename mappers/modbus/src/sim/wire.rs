@@ -77,6 +77,9 @@ fn write(tables: &mut Tables, function: u8, body: &[u8]) -> Result<Vec<u8>, u8> 
             };
         }
         6 => {
+            if !tables.single_write {
+                return Err(ILLEGAL_FUNCTION);
+            }
             there(tables, Area::Holding, 1)?;
             tables.holding[at] = second;
         }

@@ -79,6 +79,18 @@ impl Drop for Peer {
     }
 }
 
+/// Units on a serial line by pymodbus, without parity; all others are silent.
+pub(crate) fn pymodbus_line<'u>(
+    python: &Path,
+    wire: &Wire,
+    framer: &str,
+    units: impl IntoIterator<Item = &'u str>,
+) -> Peer {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers/pymodbus_line.py");
+    let line = [framer, &wire.theirs(), "19200", "N"].map(str::to_owned);
+    Peer::spawn(Command::new(python).arg(script).args(line).args(units))
+}
+
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::breaker::Pauses;
 use crate::driver::{Driver, LaneKey};
+use crate::figures::Figures;
 use crate::runtime::clock::{Clock, wall};
 use crate::runtime::device::Device;
 use crate::runtime::lane::{Lane, LaneParts};
@@ -23,6 +24,7 @@ pub(crate) struct Lanes<D: Driver> {
     news: Arc<Marks>,
     pauses: Pauses,
     clock: Clock,
+    figures: Figures,
     lanes: BTreeMap<LaneKey, Running<D>>,
     tasks: JoinSet<()>,
     running: HashMap<Id, LaneKey>,
@@ -38,12 +40,13 @@ struct Running<D: Driver> {
 }
 
 impl<D: Driver> Lanes<D> {
-    pub(crate) fn new(driver: Arc<D>, news: Arc<Marks>, pauses: Pauses) -> Self {
+    pub(crate) fn new(driver: Arc<D>, news: Arc<Marks>, pauses: Pauses, figures: Figures) -> Self {
         Self {
             driver,
             news,
             pauses,
             clock: Clock::new(),
+            figures,
             lanes: BTreeMap::new(),
             tasks: JoinSet::new(),
             running: HashMap::new(),
@@ -70,6 +73,7 @@ impl<D: Driver> Lanes<D> {
             news: Arc::clone(&self.news),
             pauses: self.pauses,
             clock: self.clock,
+            counts: self.figures.of(&key),
         });
         let stop = self.stop.child_token();
         let lane = Running { parts: Arc::clone(&parts), breakdowns: 0, stop, was_empty: false };
@@ -89,10 +93,11 @@ impl<D: Driver> Lanes<D> {
     /// Ends the lanes in which nobody is for the second time. One that has just become empty may be filled again at once,
     /// and two tasks at one bus would hinder each other.
     pub(crate) fn prune(&mut self) {
-        self.lanes.retain(|_, lane| {
+        self.lanes.retain(|key, lane| {
             let empty = lane.parts.members.is_empty();
             if empty && lane.was_empty {
                 lane.stop.cancel();
+                self.figures.forget(key);
                 return false;
             }
             lane.was_empty = empty;

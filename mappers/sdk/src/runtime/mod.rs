@@ -79,7 +79,7 @@ impl<D: Driver> Mapper<D> {
     /// # Errors
     /// [`InvalidMapper`] when it could never work.
     pub fn new(driver: D, devices: &[Arc<DeviceConfig>], mqtt: LinkSettings) -> Result<Self, InvalidMapper> {
-        Self::with_pauses(driver, assignment(devices.to_vec()).1, mqtt, Pauses::default())
+        Self::with_pauses(driver, assignment(devices.to_vec()).1, mqtt, D::PAUSES)
     }
 
     /// A mapper for the devices that it is assigned, now and later.
@@ -87,7 +87,7 @@ impl<D: Driver> Mapper<D> {
     /// # Errors
     /// [`InvalidMapper`] when it could never work.
     pub fn assigned(driver: D, devices: Assignment, mqtt: LinkSettings) -> Result<Self, InvalidMapper> {
-        Self::with_pauses(driver, devices, mqtt, Pauses::default())
+        Self::with_pauses(driver, devices, mqtt, D::PAUSES)
     }
 
     /// The same with other pauses between attempts at a device that does not answer.
@@ -107,7 +107,7 @@ impl<D: Driver> Mapper<D> {
         assignment.mark_untaken();
         mqtt.subscriptions = devices.iter().map(|config| publisher::delta_topic(&config.id)).collect();
         let news = Arc::new(Marks::default());
-        let lanes = Lanes::new(Arc::new(driver), Arc::clone(&news), pauses);
+        let lanes = Lanes::new(Arc::new(driver), Arc::clone(&news), pauses, assignment.figures().clone());
         let (link, handle, events) = MqttLink::connect(mqtt)?;
         let (rolls, coming) = mpsc::channel(4);
         let publisher = Publisher::new(coming, news, handle);

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use twin_core::{DeviceState, Quality, Timestamp, Value, Why};
 
 use crate::Pauses;
 use crate::driver::{Driver, LaneKey, Sample, Session};
 use crate::fault::{Fault, Verdict};
+use crate::figures::Counts;
 use crate::report::Observation;
 use crate::runtime::clock::Clock;
 use crate::runtime::marks::Marks;
@@ -38,6 +39,7 @@ pub(crate) struct LaneParts<D: Driver> {
     pub(crate) news: Arc<Marks>,
     pub(crate) pauses: Pauses,
     pub(crate) clock: Clock,
+    pub(crate) counts: Arc<Counts>,
 }
 
 /// The lane while it runs. Devices have the numbers that they have in the mapper.
@@ -48,12 +50,13 @@ pub(crate) struct Lane<D: Driver> {
     /// The version of the members that the seats are of.
     version: Option<u64>,
     overruns_told: u64,
+    overruns_counted: u64,
 }
 
 impl<D: Driver> Lane<D> {
     pub(crate) fn new(parts: Arc<LaneParts<D>>) -> Self {
         let schedule = Schedule::new(parts.pauses, fastrand::u64(..));
-        Self { parts, schedule, seats: BTreeMap::new(), version: None, overruns_told: 0 }
+        Self { parts, schedule, seats: BTreeMap::new(), version: None, overruns_told: 0, overruns_counted: 0 }
     }
 
     /// Works until `stop`, then closes what is open.
@@ -95,6 +98,7 @@ impl<D: Driver> Lane<D> {
             }
             self.seats.insert(number, Seat::new(device));
         }
+        self.parts.counts.set_devices(self.seats.len());
     }
 
     async fn work(&mut self) {
@@ -102,9 +106,16 @@ impl<D: Driver> Lane<D> {
             self.seat_members().await;
             self.take_mail();
             let job = self.schedule.poll_job(self.parts.clock.steady());
+            let begun = Instant::now();
             match job {
-                Some(Job::Read { device, polls, .. }) => self.read(device, &polls).await,
-                Some(Job::Write { device }) => self.write(device).await,
+                Some(Job::Read { device, polls, .. }) => {
+                    let answered = self.read(device, &polls).await;
+                    self.parts.counts.note_read(begun.elapsed(), answered);
+                }
+                Some(Job::Write { device }) => {
+                    self.write(device).await;
+                    self.parts.counts.note_write(begun.elapsed());
+                }
                 None => self.rest().await,
             }
             self.tell_overruns();
@@ -147,17 +158,24 @@ impl<D: Driver> Lane<D> {
         }
     }
 
-    async fn read(&mut self, number: usize, polls: &[usize]) {
-        if let Err(fault) = self.connect(number).await {
-            return self.device_down(number, &fault);
-        }
-        let Some(seat) = self.seats.get_mut(&number) else { return };
-        match within(seat.read(polls)).await {
+    /// Whether the device answered.
+    async fn read(&mut self, number: usize, polls: &[usize]) -> bool {
+        let connected = self.connect(number).await;
+        let Some(seat) = self.seats.get_mut(&number) else { return false };
+        let said = match connected {
+            Ok(()) => within(seat.read(polls)).await,
+            Err(fault) => Err(fault),
+        };
+        match said {
             Ok(said) => {
                 self.device_up(number);
                 self.observe(number, said);
+                true
             }
-            Err(fault) => self.device_down(number, &fault),
+            Err(fault) => {
+                self.device_down(number, &fault);
+                false
+            }
         }
     }
 
@@ -208,6 +226,8 @@ impl<D: Driver> Lane<D> {
             | Fault::Busy(_)
             | Fault::Refused(_)
             | Fault::NotAValue(_)
+            | Fault::NotTold(_)
+            | Fault::Stale(_)
             | Fault::Unsuitable(_) => (self.schedule.handle_silence(number, now), Why::DeviceUnreachable),
         };
         let Some(seat) = self.seats.get_mut(&number) else { return };
@@ -229,6 +249,8 @@ impl<D: Driver> Lane<D> {
 
     fn tell_overruns(&mut self) {
         let overruns = self.schedule.overruns();
+        self.parts.counts.note_overruns(overruns.saturating_sub(self.overruns_counted));
+        self.overruns_counted = overruns;
         // Told at 1, 2, 4, 8, ...: a lane that is too slow is so for ever.
         if overruns > 0 && overruns >= self.overruns_told.saturating_mul(2) && overruns != self.overruns_told
         {

@@ -1,0 +1,73 @@
+//! `twinspan status`.
+
+use std::process::ExitCode;
+
+use super::block_on_code;
+use super::configure::{date, print_refusal};
+use super::remote::Remote;
+use crate::api::status::{GatewayStatus, LaneView};
+
+/// How many lanes are shown when not all are asked for.
+const MOST_LANES: usize = 10;
+
+/// Prints the gateway at a glance.
+#[expect(clippy::print_stdout, reason = "what the command prints is its result")]
+pub(super) fn status(all: bool, json: bool, remote: &Remote) -> ExitCode {
+    block_on_code(async {
+        let status: GatewayStatus = match remote.get("/api/v1/status").await {
+            Ok(status) => status,
+            Err(refusal) => return print_refusal(&refusal),
+        };
+        if json {
+            return super::print(&status);
+        }
+        println!("node           {} (twinspan {})", status.node, status.version);
+        println!("running since  {} UTC", date(status.started_at));
+        println!("MQTT           {}", status.mqtt);
+        match &status.link {
+            Some(link) => {
+                println!("link           {} since {} UTC", link.state, date(link.since));
+                if let Some(error) = link.last_error.as_ref().filter(|_| link.state != "connected") {
+                    println!("               {error}");
+                }
+            }
+            None => println!("link           no cloud is configured"),
+        }
+        let devices = &status.devices;
+        println!(
+            "devices        {} online, {} offline, {} unknown",
+            devices.online, devices.offline, devices.unknown
+        );
+        if let Some(revision) = status.configuration {
+            println!("configuration  revision {revision}");
+        }
+        let requests = &status.requests;
+        println!(
+            "MQTT requests  {} taken, {} refused, {} on unknown topics",
+            requests.taken, requests.refused, requests.bad_topics
+        );
+        print_lanes(status.lanes, all);
+        ExitCode::SUCCESS
+    })
+}
+
+/// Those that do worst first.
+#[expect(clippy::print_stdout, reason = "what the command prints is its result")]
+fn print_lanes(mut lanes: Vec<LaneView>, all: bool) {
+    if lanes.is_empty() {
+        return;
+    }
+    lanes.sort_by_key(|lane| std::cmp::Reverse((lane.overruns, lane.failures, lane.busy_ms)));
+    println!();
+    println!("  DEVICES      READS   FAILURES   OVERRUNS  LONGEST  LANE");
+    let shown = if all { lanes.len() } else { lanes.len().min(MOST_LANES) };
+    for lane in lanes.iter().take(shown) {
+        println!(
+            "  {:>7} {:>10} {:>10} {:>10} {:>5} ms  {}",
+            lane.devices, lane.reads, lane.failures, lane.overruns, lane.longest_read_ms, lane.lane
+        );
+    }
+    if shown < lanes.len() {
+        println!("  and {} more; --all shows them", lanes.len() - shown);
+    }
+}
