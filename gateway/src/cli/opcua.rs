@@ -13,7 +13,7 @@ use opcua::{Link, OpcUa, Security};
 #[derive(Debug, Args)]
 pub(super) struct OpcUaCli {
     /// The data folder of the gateway, where its certificate and the list of trusted servers are kept.
-    #[arg(long, global = true, env = "TWINSPAN_DATA", default_value = "./data")]
+    #[arg(long, global = true, env = "TWINSPAN_DATA_DIR", default_value = "./data")]
     data_dir: PathBuf,
     #[command(subcommand)]
     command: Command,

@@ -17,7 +17,7 @@ pub(super) struct Zigbee {
     #[arg(long, global = true, env = "TWINSPAN_ZIGBEE", default_value = "/dev/ttyUSB0")]
     coordinator: PortPlace,
     /// The data folder of the gateway, where the network and its key are kept.
-    #[arg(long, global = true, env = "TWINSPAN_DATA", default_value = "./data")]
+    #[arg(long, global = true, env = "TWINSPAN_DATA_DIR", default_value = "./data")]
     data_dir: PathBuf,
     /// The channel when there is no network yet and one is formed, 11 to 26.
     #[arg(long, global = true, default_value_t = 15, value_parser = clap::value_parser!(u8).range(11..=26))]

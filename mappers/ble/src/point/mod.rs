@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use twin_core::{PropertyDefinition, ValueType};
 
-pub use words::{DataType, LinkWord, Number, Order, WriteKind};
+pub use mapper_sdk::Number;
+pub use words::{DataType, LinkWord, Order, WriteKind};
 
 use crate::decode::Codec;
 use crate::decode::assigned::Assigned;

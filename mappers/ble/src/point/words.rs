@@ -1,7 +1,5 @@
 //! The words with which a point says what its bytes mean.
 
-use std::cmp::Ordering;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -92,27 +90,4 @@ pub enum LinkWord {
     Name,
     /// The address that it has (string).
     Address,
-}
-
-/// A number in a point: points are ordered, plain floats are not.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline)]
-pub struct Number(pub f64);
-
-impl PartialEq for Number {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-impl Eq for Number {}
-impl PartialOrd for Number {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Number {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.total_cmp(&other.0)
-    }
 }

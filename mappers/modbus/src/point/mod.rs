@@ -13,7 +13,8 @@ use twin_core::{PropertyDefinition, ValueType};
 
 pub use area::Area;
 use area::numbered;
-pub use words::{Byte, DataType, Number, Order};
+pub use mapper_sdk::Number;
+pub use words::{Byte, DataType, Order};
 
 use crate::codec::Codec;
 

@@ -2,11 +2,11 @@
 
 mod node;
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use config::{BoundedDuration, Check, CheckFault};
+pub use mapper_sdk::Number;
 use opcua_types::NumericRange;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -61,29 +61,6 @@ pub enum Mode {
     Subscribe,
     /// The server is asked.
     Poll,
-}
-
-/// A number in a point: points are ordered, plain floats are not.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline)]
-pub struct Number(pub f64);
-
-impl PartialEq for Number {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-impl Eq for Number {}
-impl PartialOrd for Number {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Number {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.total_cmp(&other.0)
-    }
 }
 
 impl Point {

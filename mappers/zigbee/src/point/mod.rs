@@ -12,8 +12,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use twin_core::{PropertyDefinition, ValueType};
 
+pub use mapper_sdk::Number;
 pub use resolve::{Resolved, Writes};
-pub use words::{Name, Number};
+pub use words::Name;
 
 /// Where a property lives: `zigbee: {cluster: temperature, attribute: measured_value}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, JsonSchema)]
