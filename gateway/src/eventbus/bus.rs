@@ -6,15 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use device_twin::{Event, Handle, OverrideRequest, Updated};
-use mapper_contract::membership::Member;
 use mapper_contract::{
-    ContractError, DeviceTopic, GetRequest, MembershipResult, MembershipUpdated, NodeTopic, Refusal,
-    StateResult, StateUpdate, Topic, TwinChange, TwinDocument, TwinGetResult, TwinUpdate, UpdateResult,
+    ContractError, DeviceTopic, GetRequest, NodeTopic, Refusal, StateResult, StateUpdate, Topic, TwinChange,
+    TwinDocument, TwinGetResult, TwinUpdate, UpdateResult,
 };
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use twin_core::{Change, DeviceDefinition, DeviceId, DeviceState, NodeName, PropertyId, Timestamp};
+use twin_core::{DeviceDefinition, DeviceId, DeviceState, NodeName, PropertyId, Timestamp};
 use twin_store::Reader;
 
 use super::catalog::Catalog;
@@ -54,14 +53,14 @@ pub struct Counters {
 /// The bus.
 #[derive(Clone)]
 pub struct EventBus {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    node: NodeName,
+pub(super) struct Inner {
+    pub(super) node: NodeName,
     service: Handle,
-    reader: Reader,
-    catalog: Catalog,
+    pub(super) reader: Reader,
+    pub(super) catalog: Catalog,
     outlet: Box<dyn Outlet>,
     counters: Arc<Counters>,
     next_event: AtomicU64,
@@ -163,34 +162,6 @@ impl EventBus {
     fn publish_delta(&self, device: &DeviceId, wishes: &[device_twin::memory::Wish]) {
         let delta = translate::delta(wishes, self.event_id(), now());
         self.say_retained(&Topic::Device(device.clone(), DeviceTopic::TwinUpdateDelta), delta.encode());
-    }
-
-    fn publish_membership(&self, commit: &twin_core::replica::Commit) {
-        let (mut added, mut removed) = (Vec::new(), Vec::new());
-        for entry in &commit.authored {
-            match &entry.change {
-                Change::Device(id, Some(device)) if self.inner.catalog.get(id).is_none() => {
-                    added.push(member(id, device));
-                }
-                Change::Device(id, None) => removed.push(Member::new(id, None, DeviceState::Unknown)),
-                Change::Device(..) | Change::Reported(..) | Change::Override(..) | Change::Desired(..) => {}
-            }
-        }
-        if added.is_empty() && removed.is_empty() {
-            return;
-        }
-        for member in &removed {
-            // An empty retained message is how MQTT forgets one.
-            self.say_retained(&Topic::Device(member.id.clone(), DeviceTopic::TwinUpdateDelta), Vec::new());
-        }
-        let some = |members: Vec<Member>| (!members.is_empty()).then_some(members);
-        let body = MembershipUpdated {
-            event_id: self.event_id(),
-            timestamp: now(),
-            added_devices: some(added),
-            removed_devices: some(removed),
-        };
-        self.say(&Topic::Node(self.inner.node.clone(), NodeTopic::MembershipUpdated), body.encode());
     }
 
     /// Takes one message, and answers it when it is done: a report when it is committed.
@@ -390,28 +361,15 @@ impl EventBus {
         }
     }
 
-    async fn members(&self, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let GetRequest { event_id, .. } = GetRequest::parse(payload)?;
-        match self.inner.reader.devices().await {
-            Ok(devices) => {
-                let devices = devices.iter().map(|(id, device, _)| member(id, device)).collect();
-                Ok(MembershipResult { event_id, timestamp: now(), devices }.encode())
-            }
-            Err(error) => {
-                Err(Refusal { event_id, error: ContractError::Internal { reason: error.to_string() } })
-            }
-        }
-    }
-
-    fn event_id(&self) -> String {
+    pub(super) fn event_id(&self) -> String {
         self.inner.next_event.fetch_add(1, Ordering::Relaxed).to_string()
     }
 
-    fn say(&self, topic: &Topic, body: Vec<u8>) {
+    pub(super) fn say(&self, topic: &Topic, body: Vec<u8>) {
         self.inner.outlet.publish(topic.to_string(), body, false);
     }
 
-    fn say_retained(&self, topic: &Topic, body: Vec<u8>) {
+    pub(super) fn say_retained(&self, topic: &Topic, body: Vec<u8>) {
         self.inner.outlet.publish(topic.to_string(), body, true);
     }
 }
@@ -425,8 +383,4 @@ fn tell_state(device: &DeviceId, event_id: String, state: DeviceState, since: Ti
         DeviceState::Unknown => None,
     };
     StateResult { event_id, timestamp, name: device.name().to_owned(), state, last_online }.encode()
-}
-
-fn member(id: &DeviceId, device: &twin_core::Device) -> Member {
-    Member::new(id, device.definition.description.as_deref(), device.state)
 }

@@ -5,6 +5,7 @@ mod bus;
 mod catalog;
 mod embedded;
 mod external;
+mod members;
 mod pipeline;
 mod translate;
 
