@@ -18,7 +18,7 @@ pub struct InvalidId {
 }
 
 impl InvalidId {
-    fn new(text: &str, what: &'static str, rule: &'static str) -> Self {
+    pub(crate) fn new(text: &str, what: &'static str, rule: &'static str) -> Self {
         Self { text: text.chars().take(80).collect(), what, rule }
     }
 }
@@ -63,6 +63,7 @@ macro_rules! text_newtype {
         }
     };
 }
+pub(crate) use text_newtype;
 
 /// The name of an edge node: a DNS label of at most 63 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 //! Nobody merges; what the device should do is [`effective`], a pure function of the three.
 #![warn(missing_docs)]
 
+pub mod alarm;
 pub mod convergence;
 pub mod document;
 pub mod id;
@@ -14,6 +15,7 @@ pub mod revision;
 pub mod time;
 pub mod value;
 
+pub use alarm::{Acknowledgement, Alarm, AlarmId, AlarmState, RuleName, Severity, Shelving};
 pub use convergence::{Convergence, Effective, convergence, effective};
 pub use document::{
     Change, Desired, Device, DeviceState, Entry, Key, Outcome, Override, Part, Reported, Side, WriteResult,
