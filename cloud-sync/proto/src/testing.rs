@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
+use twin_core::history;
 use twin_core::replica::{Base, Batch, Message};
 use twin_core::{
     Change, Cursor, Desired, Device, DeviceState, Entry, Incarnation, NodeName, Outcome, Override, Part,
@@ -153,4 +154,51 @@ fn any_entry() -> impl Strategy<Value = Entry> {
             }
         });
     (any::<u64>(), change).prop_map(|(revision, change)| Entry { revision: Revision::new(revision), change })
+}
+
+pub(crate) fn any_history_message() -> impl Strategy<Value = history::Message> {
+    prop_oneof![
+        proptest::collection::vec(any_place(), 0..4).prop_map(|known| history::Message::Hello { known }),
+        any_place().prop_map(history::Message::Ack),
+        any_history_batch().prop_map(history::Message::Batch),
+    ]
+}
+
+fn any_place() -> impl Strategy<Value = history::Place> {
+    (any::<u64>(), any::<u64>())
+        .prop_map(|(incarnation, seq)| history::Place { incarnation: Incarnation::new(incarnation), seq })
+}
+
+fn any_history_batch() -> impl Strategy<Value = history::Batch> {
+    let property = "[A-Za-z0-9.-]{1,12}"
+        .prop_map(|name| PropertyId::new("plant/pump".parse().unwrap(), name.parse().unwrap()));
+    let properties = proptest::collection::vec(property, 0..4);
+    let samples = proptest::collection::vec(any_packed_sample(), 0..12);
+    (proptest::option::of(any_place()), any_place(), properties, samples)
+        .prop_map(|(after, end, properties, samples)| history::Batch { after, end, properties, samples })
+}
+
+fn any_packed_sample() -> impl Strategy<Value = history::PackedSample> {
+    let quality = prop_oneof![
+        Just(Quality::Good),
+        ".{0,9}".prop_map(|why| Quality::from_words("bad", Some(&why)).unwrap()),
+        ".{0,9}".prop_map(|why| Quality::from_words("uncertain", Some(&why)).unwrap()),
+    ];
+    let source_time = proptest::option::of(any_time());
+    let reading = (any_time(), source_time, quality, proptest::option::of(any_value()))
+        .prop_map(|(at, source_time, quality, value)| history::Reading { at, source_time, quality, value });
+    (any::<u64>(), any::<u32>(), reading).prop_map(|(seq, property, reading)| history::PackedSample {
+        seq,
+        property,
+        reading,
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_message_of_the_history_reads_back_the_same(message in any_history_message()) {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&message, &mut bytes).unwrap();
+        prop_assert_eq!(ciborium::from_reader::<history::Message, _>(bytes.as_slice()).unwrap(), message);
+    }
 }

@@ -7,6 +7,7 @@
 pub mod alarm;
 pub mod convergence;
 pub mod document;
+pub mod history;
 pub mod id;
 pub mod property;
 pub mod quality;
