@@ -11,6 +11,7 @@ use common::{PATIENCE, Server, float, values, variable};
 use config::{NoSecrets, Source, load};
 use mapper_sdk::{Driver as _, Fault, Session as _, Verdict, Watch};
 use opcua::browse::{Wanted, browse, yaml};
+use opcua::sim::{SimFault, SimWire};
 use opcua::{Link, Mode, OpcUa, OpcUaSession, Point, Security, SecurityMode};
 use serde_json::json;
 use twin_core::{Value, Why};
@@ -352,6 +353,81 @@ async fn a_restarted_server_is_back_with_the_next_session_though_its_namespaces_
         server.restart();
     }
     server.session(&server.link()).await.close().await;
+}
+
+/// Source times that are an hour ahead, run backwards, are none, or lie in other centuries.
+#[tokio::test]
+async fn a_clock_that_is_wrong_is_data_and_never_order() {
+    let Some(server) = Server::start().await else { return };
+    let names = ["Ahead", "Backwards", "None", "Ancient", "Future"];
+    let points = names.map(|name| variable(&format!("Clock.{name}")));
+    let mut session = server.session(&server.link()).await;
+    session.watch(&watch(&points, Duration::from_millis(100))).await.unwrap();
+    let mut seen: BTreeMap<Point, Vec<(Value, Option<i64>)>> = BTreeMap::new();
+    let begun = Instant::now();
+    while seen.len() < points.len() || seen.values().any(|told| told.len() < 5) {
+        assert!(begun.elapsed() < PATIENCE, "{seen:?}");
+        let sample = tokio::time::timeout(PATIENCE, session.changed()).await.unwrap().unwrap();
+        assert_eq!(sample.doubt, None, "a time is no reason for doubt");
+        let time = sample.source_time.map(|time| time.as_millis());
+        let told = seen.entry(sample.point.clone()).or_default();
+        told.push((sample.value.unwrap(), time));
+    }
+    for told in seen.values() {
+        let numbers: Vec<f64> = told.iter().filter_map(|(value, _)| value.as_number()).collect();
+        assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "as they came: {told:?}");
+    }
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let last = |place: usize| seen[&points[place]].last().unwrap().1;
+    assert!(last(0).unwrap() > now + 3_000_000, "{seen:?}");
+    let backwards: Vec<_> = seen[&points[1]].iter().map(|(_, time)| time.unwrap()).collect();
+    assert!(backwards.windows(2).all(|pair| pair[0] > pair[1]), "{backwards:?}");
+    assert_eq!(last(2), None, "the first moment of 1601 means that there is no time");
+    assert_eq!(last(3), Some(-11_631_427_200_000));
+    assert_eq!(last(4), Some(32_472_144_000_000));
+    // Asked, it says the same.
+    let asked = session.read(&points).await.unwrap();
+    assert_eq!(asked[3].source_time.map(|time| time.as_millis()), last(3));
+    assert!(asked.iter().all(|sample| sample.value.is_ok() && sample.doubt.is_none()));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_in_any_way_is_noticed_in_time_and_the_next_one_is_sound() {
+    let Some(server) = Server::start().await else { return };
+    let wire = SimWire::bind(([127, 0, 0, 1], server.port()).into()).await.unwrap();
+    let url = format!("opc.tcp://{}", wire.address());
+    let link = Link { url, ..server.link().with_timeout(Duration::from_secs(1)) };
+    let fault_of = wire.fault();
+    let mut task = tokio::task::JoinSet::new();
+    task.spawn(wire.run());
+    // Enough for messages that are longer than what the wire passes on at once.
+    let mut points: Vec<Point> = (0..1000).map(|n| variable(&format!("Many.{n}"))).collect();
+    points.push(variable("Clock.Ahead"));
+    for fault in [SimFault::Dropped, SimFault::Reset, SimFault::HalfOpen, SimFault::HalfClosed] {
+        let mut session = server.session(&link).await;
+        session.watch(&watch(&points, Duration::from_millis(200))).await.unwrap();
+        session.changed().await.unwrap();
+        fault_of.send_replace(fault);
+        let begun = Instant::now();
+        let lost = async {
+            loop {
+                if let Err(fault) = session.changed().await {
+                    break fault;
+                }
+            }
+        };
+        let lost = tokio::time::timeout(Duration::from_secs(15), lost).await;
+        let lost = lost.unwrap_or_else(|_| panic!("{fault:?} is not noticed"));
+        assert_eq!(lost.verdict(), Verdict::Reconnect, "{fault:?}: {lost}");
+        assert!(session.read(&points[..1]).await.is_err(), "{fault:?}: what was told is given for fresh");
+        println!("{fault:?} is noticed after {} ms: {lost}", begun.elapsed().as_millis());
+        let refused = server.driver.connect(&link).await;
+        assert!(refused.is_err(), "{fault:?}");
+        fault_of.send_replace(SimFault::None);
+        let mut session = server.session(&link).await;
+        assert_eq!(values(&mut session, &points[..1]).await.len(), 1);
+        session.close().await;
+    }
 }
 
 #[tokio::test]

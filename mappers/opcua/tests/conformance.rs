@@ -4,11 +4,12 @@
 
 mod running;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use mapper_sdk::conformance::{Rig, run_all};
 use mapper_sdk::{Driver as _, Session as _, Verdict, Watch};
-use opcua::sim::{SimFault, SimPlant};
+use opcua::sim::{SimFault, SimPlant, SimVariable};
 use opcua::{Link, Number, OpcUa, Point};
 use opcua_types::Variant;
 use running::{Running, TIME_OUT, point};
@@ -85,9 +86,15 @@ fn watch(points: &[Point]) -> Vec<Watch<Point>> {
 async fn every_fault_of_the_wire_ends_the_session_and_the_next_one_is_sound() {
     let plant = Running::start().await;
     let points = [point("A.Int"), point("B.Text")];
-    for (round, fault) in
-        (1..).zip([SimFault::Silent, SimFault::Slow(TIME_OUT * 2), SimFault::Dropped, SimFault::Down])
-    {
+    for (round, fault) in (1..).zip([
+        SimFault::Silent,
+        SimFault::Slow(TIME_OUT * 2),
+        SimFault::Dropped,
+        SimFault::Down,
+        SimFault::Reset,
+        SimFault::HalfOpen,
+        SimFault::HalfClosed,
+    ]) {
         let mut session = plant.driver.connect(&plant.link()).await.unwrap();
         session.watch(&watch(&points)).await.unwrap();
         session.read(&points).await.unwrap();
@@ -228,4 +235,36 @@ async fn sessions_that_are_dropped_leave_nothing_behind() {
 #[test]
 fn the_plant_names_its_nodes_by_the_uri() {
     assert_eq!(SimPlant::node("A.Int"), "nsu=urn:twinspan:sim;s=A.Int");
+}
+
+/// Ten thousand points on a server that takes 250 in one request.
+#[tokio::test]
+async fn ten_thousand_points_are_watched_within_the_limits_of_the_server() {
+    let plant = SimPlant::default();
+    let names: Vec<String> = (0..10_000).map(|n| format!("Many.{n}")).collect();
+    for name in &names {
+        plant.add(name, SimVariable::new(Variant::Int32(0)));
+    }
+    let plant = Running::with(plant, Some(250)).await;
+    let link = plant.link().with_timeout(Duration::from_secs(10));
+    let mut session = plant.driver.connect(&link).await.unwrap();
+    let points: Vec<Point> = names.iter().map(|name| point(name)).collect();
+    session.watch(&watch(&points)).await.unwrap();
+    for round in 0..2 {
+        plant.server.set(names.iter().map(|name| (name.as_str(), Variant::Int32(round))));
+        let mut missing: BTreeSet<&Point> = points.iter().collect();
+        let told = async {
+            while !missing.is_empty() {
+                let sample = session.changed().await.unwrap();
+                if sample.value == Ok(Value::Int(round.into())) {
+                    missing.remove(sample.point);
+                }
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(60), told).await.is_ok();
+        assert!(in_time, "round {round}: {} were not told of", missing.len());
+        let samples = session.read(&points).await.unwrap();
+        assert!(samples.iter().all(|sample| sample.value == Ok(Value::Int(round.into()))));
+    }
+    session.close().await;
 }

@@ -7,5 +7,5 @@ mod server;
 
 pub use demo::{Demo, demo_plant};
 pub use plant::{SimPlant, SimVariable};
-pub use relay::SimFault;
+pub use relay::{SimFault, SimWire};
 pub use server::{SimError, SimServer};

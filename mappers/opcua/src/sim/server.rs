@@ -44,6 +44,7 @@ pub struct SimServer {
     running: Arc<Mutex<Option<Running>>>,
     is_ready: Arc<watch::Sender<bool>>,
     connections: Arc<AtomicUsize>,
+    most_per_request: Option<usize>,
 }
 
 impl std::fmt::Debug for SimServer {
@@ -75,7 +76,15 @@ impl SimServer {
             running: Arc::default(),
             is_ready: Arc::new(watch::Sender::new(false)),
             connections: Arc::default(),
+            most_per_request: None,
         })
+    }
+
+    /// The same, which takes at most so many nodes or items in one request, and says so.
+    #[must_use]
+    pub fn with_most_per_request(mut self, most: usize) -> Self {
+        self.most_per_request = Some(most);
+        self
     }
 
     /// Where it listens.
@@ -180,7 +189,7 @@ impl SimServer {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = TcpListener::bind(any).await.map_err(|error| SimError::Listen(any, error))?;
         let address = listener.local_addr().map_err(|error| SimError::Listen(any, error))?;
-        let (server, handle) = builder(self.address).build().map_err(SimError::Server)?;
+        let (server, handle) = self.builder().build().map_err(SimError::Server)?;
         let manager = handle.node_managers().get_of_type::<SimpleNodeManager>();
         let manager = manager.ok_or_else(|| SimError::Server("it has no variables".into()))?;
         let namespace = handle.get_namespace_index(SimPlant::NAMESPACE);
@@ -210,6 +219,34 @@ impl SimServer {
         }
     }
 
+    fn builder(&self) -> ServerBuilder {
+        let public = self.address;
+        let namespace = NamespaceMetadata {
+            namespace_uri: SimPlant::NAMESPACE.to_owned(),
+            ..NamespaceMetadata::default()
+        };
+        let mut builder = ServerBuilder::new_anonymous("Twinspan simulated server")
+            .application_uri("urn:twinspan:sim:server")
+            .product_uri("urn:twinspan:sim")
+            .host(public.ip().to_string())
+            .port(public.port())
+            .pki_dir(std::env::temp_dir().join("twinspan-sim-pki"))
+            .create_sample_keypair(false)
+            .max_array_length(100_000)
+            .max_message_size(32 * 1_024 * 1_024)
+            .max_chunk_count(4_096)
+            .with_node_manager(simple_node_manager(namespace, "plant"));
+        let limits = &mut builder.limits_mut().subscriptions;
+        limits.max_monitored_items_per_sub = 100_000;
+        limits.max_notifications_per_publish = 20_000;
+        if let Some(most) = self.most_per_request {
+            let limits = &mut builder.limits_mut().operational;
+            limits.max_nodes_per_read = most;
+            limits.max_monitored_items_per_call = most;
+        }
+        builder
+    }
+
     fn fill(&self, manager: &Arc<SimpleNodeManager>, namespace: u16) {
         let space = manager.address_space();
         let mut space = space.write();
@@ -225,26 +262,6 @@ impl SimServer {
             add(&mut space, &NodeId::new(namespace, name.as_str()), label, variable, &parent);
         }
     }
-}
-
-fn builder(public: SocketAddr) -> ServerBuilder {
-    let namespace =
-        NamespaceMetadata { namespace_uri: SimPlant::NAMESPACE.to_owned(), ..NamespaceMetadata::default() };
-    let mut builder = ServerBuilder::new_anonymous("Twinspan simulated server")
-        .application_uri("urn:twinspan:sim:server")
-        .product_uri("urn:twinspan:sim")
-        .host(public.ip().to_string())
-        .port(public.port())
-        .pki_dir(std::env::temp_dir().join("twinspan-sim-pki"))
-        .create_sample_keypair(false)
-        .max_array_length(100_000)
-        .max_message_size(32 * 1_024 * 1_024)
-        .max_chunk_count(4_096)
-        .with_node_manager(simple_node_manager(namespace, "plant"));
-    let limits = &mut builder.limits_mut().subscriptions;
-    limits.max_monitored_items_per_sub = 100_000;
-    limits.max_notifications_per_publish = 20_000;
-    builder
 }
 
 fn add(space: &mut AddressSpace, node: &NodeId, label: &str, variable: &SimVariable, parent: &NodeId) {

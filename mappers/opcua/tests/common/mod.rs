@@ -36,7 +36,7 @@ pub(crate) fn data_dir() -> TempDir {
 }
 
 /// The Python of the virtual environment; none when the test is to be skipped.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.venv");
     let venv = std::env::var_os("TWINSPAN_VENV").map_or_else(own, PathBuf::from);
     let python = venv.join("bin/python");
@@ -61,6 +61,15 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// The command that starts the server.
+pub(crate) fn command(python: &Path, port: u16, folder: &Path, arguments: &[String]) -> Command {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers/asyncua_server.py");
+    let mut command = Command::new(python);
+    command.arg(script).arg(port.to_string()).arg(folder).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
 /// The server, ended at the end.
 pub(crate) struct Server {
     python: PathBuf,
@@ -74,17 +83,7 @@ pub(crate) struct Server {
 
 impl Server {
     fn spawn(python: &Path, port: u16, folder: &Path, arguments: &[String]) -> Child {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers/asyncua_server.py");
-        Command::new(python)
-            .arg(script)
-            .arg(port.to_string())
-            .arg(folder)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
+        command(python, port, folder, arguments).spawn().unwrap()
     }
 
     /// A server that answers; none when the test is to be skipped.

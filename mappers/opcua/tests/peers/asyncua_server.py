@@ -1,12 +1,17 @@
-"""An OPC UA server of asyncua for tests: PORT FOLDER [ANOTHER]
+"""An OPC UA server of asyncua for tests: PORT FOLDER [WORD ...]
 
 Policies: none, Basic256Sha256 (sign, sign and encrypt), Aes128Sha256RsaOaep, Aes256Sha256RsaPss.
 Users: anonymous, gw with password secret, and whoever has the certificate FOLDER/user.der.
-With ANOTHER argument there is another namespace before that of the plant. Writing to the variables under `Control` changes the server: see below.
+Words: `moved`, there is another namespace before that of the plant; `plain`, no security and no thousand counters, to be up soon; `wait`, it
+says that it is ready and
+listens when it has read a line; `run=N`, what Boiler.Run holds. SIGTERM ends it cleanly.
+Writing to the variables under `Control` changes the server: see below.
 """
 
 import asyncio
+import datetime
 import logging
+import signal
 import sys
 import time
 from pathlib import Path
@@ -17,7 +22,9 @@ from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.user_managers import UserManager
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-PORT, FOLDER = int(sys.argv[1]), Path(sys.argv[2])
+PORT, FOLDER, WORDS = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
+PLAIN = "plain" in WORDS
+RUN = next((int(word[4:]) for word in WORDS if word.startswith("run=")), 0)
 NAMESPACE = "http://example.org/plant"
 LOGINS = FOLDER / "logins"
 
@@ -34,6 +41,21 @@ class Users(UserManager):
         if certificate is not None and known.exists() and certificate == known.read_bytes():
             return User(role=UserRole.Admin, name="owner")
         return User(role=UserRole.User)
+
+
+def hours(number):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return now + datetime.timedelta(hours=number)
+
+
+# What the source time of the variables under Clock is at the n-th tick.
+TIMES = {
+    "Ahead": lambda tick: hours(1),
+    "Backwards": lambda tick: hours(-tick),
+    "None": lambda tick: datetime.datetime(1601, 1, 1, tzinfo=datetime.timezone.utc),
+    "Ancient": lambda tick: datetime.datetime(1601, 6, 1, tzinfo=datetime.timezone.utc),
+    "Future": lambda tick: datetime.datetime(2999, 1, 1, tzinfo=datetime.timezone.utc),
+}
 
 
 async def certificate():
@@ -61,12 +83,15 @@ async def main():
     server.set_endpoint(f"opc.tcp://127.0.0.1:{PORT}/plant")
     server.set_server_name("peer")
     await server.set_application_uri("urn:peer:asyncua")
-    await certificate()
-    await server.load_certificate(str(FOLDER / "cert.der"))
-    await server.load_private_key(str(FOLDER / "key.pem"))
+    if not PLAIN:
+        await certificate()
+        await server.load_certificate(str(FOLDER / "cert.der"))
+        await server.load_private_key(str(FOLDER / "key.pem"))
     policy = ua.SecurityPolicyType
     server.set_security_policy(
-        [
+        [policy.NoSecurity]
+        if PLAIN
+        else [
             policy.NoSecurity,
             policy.Basic256Sha256_Sign,
             policy.Basic256Sha256_SignAndEncrypt,
@@ -77,7 +102,7 @@ async def main():
         ]
     )
     server.set_identity_tokens([ua.AnonymousIdentityToken, ua.UserNameIdentityToken, ua.X509IdentityToken])
-    if len(sys.argv) > 3:
+    if "moved" in WORDS:
         await server.register_namespace("urn:something-else")
     ns = await server.register_namespace(NAMESPACE)
     kind = ua.VariantType
@@ -98,6 +123,9 @@ async def main():
     )
     await add(boiler, ns, "Boiler.Setpoint", 50.0, kind.Double, writable=True)
     await add(boiler, ns, "Boiler.Serial", "TW-4711", kind.String)
+    await add(boiler, ns, "Boiler.Run", RUN, kind.Int32)
+    clocks = await plant.add_object(ua.NodeId("Clock", ns), "Clock")
+    ticking = [(await add(clocks, ns, f"Clock.{name}", 0, kind.Int32), time) for name, time in TIMES.items()]
     types = await plant.add_object(ua.NodeId("Types", ns), "Types")
     for name, value in [
         ("Boolean", True), ("SByte", -5), ("Byte", 250), ("Int16", -3000), ("UInt16", 60000), ("Int32", -70000),
@@ -152,18 +180,28 @@ async def main():
     )
     called = await add(boiler, ns, "Boiler.Called", "", kind.String)
     many = await plant.add_object(ua.NodeId("Many", ns), "Many")
-    counters = [await add(many, ns, f"Many.{i}", i, kind.Int32) for i in range(1000)]
+    counters = [await add(many, ns, f"Many.{i}", i, kind.Int32) for i in range(0 if PLAIN else 1000)]
     control = await plant.add_object(ua.NodeId("Control", ns), "Control")
     count = await add(control, ns, "Control.Count", 0, kind.Int32, writable=True)
     remove = await add(control, ns, "Control.Remove", False, kind.Boolean, writable=True)
     forget = await add(control, ns, "Control.Forget", False, kind.Boolean, writable=True)
     silence = await add(control, ns, "Control.Silence", 0.0, kind.Double, writable=True)
     flaky = await add(boiler, ns, "Boiler.Flaky", 7, kind.Int32)
+    if "wait" in WORDS:
+        print("ready", flush=True)
+        sys.stdin.readline()
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
     async with server:
-        print("up", flush=True)
-        value, counted = 20.0, 0
-        while True:
+        value, counted, tick = 20.0, 0, 0
+        while not ended.is_set():
             await asyncio.sleep(0.1)
+            tick += 1
+            for node, time_of in ticking:
+                status = ua.StatusCode(ua.StatusCodes.Good)
+                await node.write_value(
+                    ua.DataValue(ua.Variant(tick, kind.Int32), status, SourceTimestamp=time_of(tick))
+                )
             value = 20.0 + (value - 19.5) % 80.0
             await temperature.write_value(value)
             await called.write_value(repr(calls))

@@ -45,7 +45,15 @@ impl Running {
         plant.add("A.Setpoint", SimVariable::new(Variant::Double(0.0)).writable());
         plant.add("B.Bool", SimVariable::new(Variant::Boolean(false)));
         plant.add("B.Text", SimVariable::new(Variant::String("".into())));
-        let server = SimServer::bind("127.0.0.1:0".parse().unwrap(), plant).await.unwrap();
+        Self::with(plant, None).await
+    }
+
+    /// A server with these variables, which takes at most so many in one request.
+    pub(crate) async fn with(plant: SimPlant, most_per_request: Option<usize>) -> Self {
+        let mut server = SimServer::bind("127.0.0.1:0".parse().unwrap(), plant).await.unwrap();
+        if let Some(most) = most_per_request {
+            server = server.with_most_per_request(most);
+        }
         let (stop, mut task) = (CancellationToken::new(), JoinSet::new());
         let (running, token) = (server.clone(), stop.clone());
         task.spawn(async move { running.run(token).await.unwrap() });
