@@ -1,7 +1,6 @@
 //! The configuration as the rest of the house uses it: complete, checked, with every default filled in.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +11,8 @@ use crate::endpoint::Endpoint;
 use crate::protocol::Body;
 use crate::secret::Secret;
 pub use crate::written::gateway::{Level, LogFormat};
+
+mod rights;
 
 /// Everything. Two are equal when nothing would run otherwise, wherever in the files it is written.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,11 +47,8 @@ pub struct Gateway {
 /// Which MQTT broker is used.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mqtt {
-    /// One inside the process, for this machine only.
-    Embedded {
-        /// Where it listens: a loopback address; port 0 takes a free one.
-        listen: SocketAddr,
-    },
+    /// One inside the process.
+    Embedded(EmbeddedBroker),
     /// Another one.
     External(ExternalBroker),
 }
@@ -77,12 +75,9 @@ pub struct Cloud {
     pub token: Option<Secret>,
 }
 
-/// The gateway's own REST interface.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Api {
-    /// Where it listens: a loopback address; port 0 takes a free one.
-    pub listen: SocketAddr,
-}
+pub use rights::{
+    Api, CertificateSource, EmbeddedBroker, Loopback, MqttRole, MqttTls, MqttUser, RemoteApi, Tls, UserRights,
+};
 
 /// What is logged, and how.
 #[derive(Debug, Clone, Copy, PartialEq)]

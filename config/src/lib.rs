@@ -27,8 +27,9 @@ mod table;
 mod written;
 
 pub use config::{
-    Api, Cloud, Config, DeviceConfig, ExternalBroker, Gateway, Level, Log, LogFormat, Mqtt, PropertyConfig,
-    ReportPolicy,
+    Api, CertificateSource, Cloud, Config, DeviceConfig, EmbeddedBroker, ExternalBroker, Gateway, Level, Log,
+    LogFormat, Loopback, Mqtt, MqttRole, MqttTls, MqttUser, PropertyConfig, RemoteApi, ReportPolicy, Tls,
+    UserRights,
 };
 pub use diff::{DeviceDiff, Diff, FieldDiff, PropertyDiff, Values};
 pub use duration::{AnyDuration, BoundedDuration, InvalidDuration};

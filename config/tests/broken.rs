@@ -150,8 +150,8 @@ fn table() -> Vec<(&'static str, String, &'static str)> {
         (
             "listening to everybody",
             gateway("  node: a\n  api: {listen: 0.0.0.0:7480}\n  mqtt: {embedded: {listen: '192.168.1.5:1883'}}\n"),
-            "4:17 gateway.api.listen | `0.0.0.0:7480` is not a loopback address, and nobody is asked for a password here | write 127.0.0.1:7480\n\
-                5:29 gateway.mqtt.embedded.listen | `192.168.1.5:1883` is not a loopback address, and nobody is asked for a password here | write 127.0.0.1:1883",
+            "4:17 gateway.api.listen | `0.0.0.0:7480` is not a loopback address, and there is no TLS here | write 127.0.0.1:7480; other machines come in by `gateway.api.remote` and `gateway.mqtt.embedded.tls`\n\
+                5:29 gateway.mqtt.embedded.listen | `192.168.1.5:1883` is not a loopback address, and there is no TLS here | write 127.0.0.1:1883; other machines come in by `gateway.api.remote` and `gateway.mqtt.embedded.tls`",
         ),
         (
             "ws to another host",

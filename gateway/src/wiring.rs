@@ -1,5 +1,6 @@
 //! The one place where the parts of the gateway meet.
 
+mod doors;
 pub(crate) mod fleet;
 mod folder;
 mod mappers;
@@ -38,8 +39,10 @@ const LINK_QUEUE: usize = 256;
 /// Where the gateway listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {
-    /// REST.
+    /// REST, without TLS.
     pub api: SocketAddr,
+    /// REST for other machines, with TLS.
+    pub remote_api: Option<SocketAddr>,
     /// The MQTT broker: its own address, or the URL of another one.
     pub mqtt: String,
 }
@@ -97,7 +100,8 @@ impl Gateway {
         let node = gateway.node.clone();
         let grace = gateway.shutdown_grace;
         let folder = folder::take(&gateway.data_dir)?;
-        let api = Api::bind(gateway.api.listen).await?;
+        let api = Api::bind(&gateway.api, &gateway.data_dir).await?;
+        let gate = doors::gate(&config.gateway).await?;
 
         let (link_events, events) = mpsc::channel(LINK_QUEUE);
         let (commands, link_commands) = mpsc::channel(LINK_QUEUE);
@@ -132,8 +136,8 @@ impl Gateway {
         let counters = Arc::new(Counters::default());
         let mut health = Health { external: None };
         let (mqtt_address, login, bus) = match &gateway.mqtt {
-            Mqtt::Embedded { listen } => {
-                let settings = BrokerSettings { listen: *listen, ..BrokerSettings::default() };
+            Mqtt::Embedded(broker) => {
+                let settings = BrokerSettings { listen: broker.listen, ..BrokerSettings::default() };
                 let embedded = Embedded::start(settings, Arc::clone(&access)).await?;
                 let outlet = Box::new(embedded.broker.publisher());
                 let bus = EventBus::new(
@@ -174,7 +178,7 @@ impl Gateway {
             }
         };
 
-        let addresses = Addresses { api: api.addr(), mqtt: mqtt_address };
+        let addresses = Addresses { api: api.addr(), remote_api: api.remote_addr(), mqtt: mqtt_address };
         let overview = Overview {
             started_at: clock::now(),
             mqtt: addresses.mqtt.clone(),
@@ -200,6 +204,7 @@ impl Gateway {
             probe: Arc::new(health),
             running: running.clone(),
             overview,
+            gate,
         };
         mqtt.spawn("REST", api.run(rest, stop));
         let stop = mappers.token();

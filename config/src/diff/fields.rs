@@ -5,32 +5,33 @@ use std::time::Duration;
 
 use twin_core::{Access, DeviceDefinition, PropertyDefinition};
 
-use super::{FieldDiff, Values, pairs};
+use super::{FieldDiff, Values, pairs, rights};
 use crate::config::{
-    Api, Cloud, DeviceConfig, ExternalBroker, Gateway, Log, LogFormat, Mqtt, PropertyConfig, ReportPolicy,
+    Cloud, DeviceConfig, EmbeddedBroker, ExternalBroker, Gateway, Log, LogFormat, Mqtt, PropertyConfig,
+    ReportPolicy,
 };
 
 /// Collects what differs.
 #[derive(Default)]
-struct Fields(Vec<FieldDiff>);
+pub(super) struct Fields(Vec<FieldDiff>);
 
 impl Fields {
     /// A field whose values are shown.
-    fn shown(&mut self, field: impl Into<String>, old: Option<String>, new: Option<String>) {
+    pub(super) fn shown(&mut self, field: impl Into<String>, old: Option<String>, new: Option<String>) {
         if old != new {
             self.0.push(FieldDiff { field: field.into(), values: Some(Values { old, new }) });
         }
     }
 
     /// A field whose values are not shown.
-    fn hidden(&mut self, field: impl Into<String>, same: bool) {
+    pub(super) fn hidden(&mut self, field: impl Into<String>, same: bool) {
         if !same {
             self.0.push(FieldDiff { field: field.into(), values: None });
         }
     }
 }
 
-fn text(value: impl ToString) -> Option<String> {
+pub(super) fn text(value: impl ToString) -> Option<String> {
     Some(value.to_string())
 }
 
@@ -57,8 +58,7 @@ pub(super) fn gateway(old: &Gateway, new: &Gateway) -> Vec<FieldDiff> {
     let token = |cloud: &Option<Cloud>| cloud.as_ref().and_then(|cloud| cloud.token.clone());
     fields.shown("cloud.url", url(cloud), url(&new.cloud));
     fields.hidden("cloud.token", token(cloud) == token(&new.cloud));
-    let Api { listen } = api;
-    fields.shown("api.listen", text(listen), text(new.api.listen));
+    rights::api(api, &new.api, &mut fields);
     let Log { level, format } = log;
     fields.shown("log.level", text(level.word()), text(new.log.level.word()));
     let word = |format: LogFormat| match format {
@@ -73,17 +73,19 @@ pub(super) fn gateway(old: &Gateway, new: &Gateway) -> Vec<FieldDiff> {
 }
 
 fn broker(old: &Mqtt, new: &Mqtt, fields: &mut Fields) {
-    let listen = |mqtt: &Mqtt| match mqtt {
-        Mqtt::Embedded { listen } => text(listen),
-        Mqtt::External(_) => None,
-    };
+    fn embedded(mqtt: &Mqtt) -> Option<&EmbeddedBroker> {
+        match mqtt {
+            Mqtt::Embedded(embedded) => Some(embedded),
+            Mqtt::External(_) => None,
+        }
+    }
     fn external(mqtt: &Mqtt) -> Option<&ExternalBroker> {
         match mqtt {
-            Mqtt::Embedded { .. } => None,
+            Mqtt::Embedded(_) => None,
             Mqtt::External(external) => Some(external),
         }
     }
-    fields.shown("mqtt.embedded.listen", listen(old), listen(new));
+    rights::broker(embedded(old), embedded(new), fields);
     let (old, new) = (external(old), external(new));
     let url = |broker: Option<&ExternalBroker>| broker.map(|broker| broker.url.to_string());
     fields.shown("mqtt.external.url", url(old), url(new));

@@ -1,6 +1,7 @@
 //! What differs between two configurations, by device, property and field.
 
 mod fields;
+mod rights;
 mod show;
 
 use std::collections::BTreeMap;

@@ -3,15 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::rights;
 use super::secrets::Secrets;
-use crate::config::{Api, Cloud, ExternalBroker, Gateway, Log, Mqtt};
+use crate::config::{Cloud, ExternalBroker, Gateway, Log, Mqtt};
 use crate::decode::{Sink, Spot, decode};
 use crate::node::Node;
 use crate::source::Span;
 use crate::written::gateway::{ExternalWritten, GatewayWritten, Listen, MqttWritten};
 
-const MQTT_PORT: u16 = 1883;
-const API_PORT: u16 = 7480;
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
 /// The settings of the gateway; a fault where there are none, unless they may be in what is not `whole`.
@@ -32,25 +31,29 @@ pub(crate) fn gateway(
     let spot = Spot { node: &node, ..*spot };
     let written = decode::<GatewayWritten>(&spot, &[], sink).value?;
     let mqtt = match written.mqtt {
-        MqttWritten::Embedded(embedded) => Mqtt::Embedded { listen: listen(embedded.listen, MQTT_PORT) },
+        MqttWritten::Embedded(embedded) => {
+            let check = |spot: &Spot<'_>| rights::broker(spot, embedded, sink);
+            Mqtt::Embedded(at(&spot, &["mqtt", "embedded"], check))
+        }
         MqttWritten::External(external) => {
             let check = |spot: &Spot<'_>| external_broker(spot, external, sink);
             Mqtt::External(at(&spot, &["mqtt", "external"], check))
         }
     };
+    let api = at(&spot, &["api"], |spot| rights::api(spot, written.api, sink));
     Some(Gateway {
         node: written.node,
         data_dir: written.data_dir.into(),
         mqtt,
         cloud: written.cloud.map(|cloud| Cloud { url: cloud.url, token: cloud.token }),
-        api: Api { listen: listen(written.api.listen, API_PORT) },
+        api,
         log: Log { level: written.log.level, format: written.log.format },
         reload_on_change: written.reload_on_change,
         shutdown_grace: written.shutdown_grace.map_or(SHUTDOWN_GRACE, |grace| grace.get()),
     })
 }
 
-fn listen(written: Option<Listen>, port: u16) -> SocketAddr {
+pub(super) fn listen(written: Option<Listen>, port: u16) -> SocketAddr {
     written.map_or_else(|| (Ipv4Addr::LOCALHOST, port).into(), |listen| listen.0)
 }
 
@@ -85,7 +88,7 @@ fn external_broker(spot: &Spot<'_>, written: ExternalWritten, sink: &mut Sink) -
 }
 
 /// Calls `then` with the spot under `keys`, or with the last one that is there.
-fn at<T>(spot: &Spot<'_>, keys: &[&str], then: impl FnOnce(&Spot<'_>) -> T) -> T {
+pub(super) fn at<T>(spot: &Spot<'_>, keys: &[&str], then: impl FnOnce(&Spot<'_>) -> T) -> T {
     match keys.split_first() {
         None => then(spot),
         Some((key, rest)) => match spot.node.entry(key) {

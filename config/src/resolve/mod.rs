@@ -6,6 +6,7 @@ mod model;
 mod parameter;
 mod placeholder;
 mod property;
+mod rights;
 mod secrets;
 mod shares;
 mod table;

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use twin_core::{InvalidId, NodeName};
 
+use super::rights::{ApiWritten, EmbeddedWritten};
 use crate::duration::BoundedDuration;
 use crate::endpoint::Endpoint;
 use crate::secret::Secret;
@@ -67,7 +68,7 @@ fn default_data_dir() -> String {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum MqttWritten {
-    /// A broker inside the gateway, for this machine only.
+    /// A broker inside the gateway.
     Embedded(EmbeddedWritten),
     /// Another broker.
     External(ExternalWritten),
@@ -77,13 +78,6 @@ impl Default for MqttWritten {
     fn default() -> Self {
         Self::Embedded(EmbeddedWritten::default())
     }
-}
-
-/// A broker inside the gateway.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-pub(crate) struct EmbeddedWritten {
-    /// A loopback address with a port. Default: 127.0.0.1:1883
-    pub(crate) listen: Option<Listen>,
 }
 
 /// A broker outside the gateway.
@@ -110,13 +104,6 @@ pub(crate) struct CloudWritten {
     pub(crate) url: Endpoint,
     /// The one-time token with which a new node joins.
     pub(crate) token: Option<Secret>,
-}
-
-/// The gateway's own REST interface.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-pub(crate) struct ApiWritten {
-    /// A loopback address with a port. Default: 127.0.0.1:7480
-    pub(crate) listen: Option<Listen>,
 }
 
 /// What is logged.
@@ -174,7 +161,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// An address to listen on. Nothing here asks who comes, so it is a loopback address.
+/// An address to listen on without TLS, so it is a loopback address.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Listen(pub(crate) SocketAddr);
 
@@ -191,7 +178,8 @@ impl<'de> Deserialize<'de> for Listen {
                 match fixed.as_deref().unwrap_or(text).parse::<SocketAddr>() {
                     Ok(address) if address.ip().is_loopback() => Ok(Listen(address)),
                     Ok(address) => Err(E::custom(format_args!(
-                        "`{}` is not a loopback address, and nobody is asked for a password here\nwrite 127.0.0.1:{}",
+                        "`{}` is not a loopback address, and there is no TLS here\nwrite 127.0.0.1:{}; other machines come in \
+                         by `gateway.api.remote` and `gateway.mqtt.embedded.tls`",
                         address,
                         address.port()
                     ))),

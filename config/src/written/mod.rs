@@ -5,3 +5,4 @@ pub(crate) mod device;
 pub(crate) mod gateway;
 pub(crate) mod parameter;
 pub(crate) mod property;
+pub(crate) mod rights;

@@ -1,7 +1,8 @@
 //! The configuration in force, and how another comes into force.
 
-use axum::Json;
 use axum::extract::rejection::JsonRejection;
+use axum::{Extension, Json};
+use rights::{Principal, Proof};
 use serde::{Deserialize, Serialize};
 use twin_api::{FieldFault, Problem, ProblemKind};
 use utoipa::ToSchema;
@@ -65,6 +66,7 @@ pub(super) async fn history(
         (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn apply(
     axum::extract::State(state): axum::extract::State<State>,
+    Extension(principal): Extension<Principal>,
     body: Result<Json<ApplyRequest>, JsonRejection>,
 ) -> Result<Json<Applied>, Rejection> {
     let Json(ApplyRequest { texts, note, dry_run }) = body?;
@@ -72,7 +74,7 @@ pub(super) async fn apply(
         let detail = format!("{name} is longer than the {} bytes that are read", ::config::Source::MAX_BYTES);
         return Err(Rejection::new(ProblemKind::TooLarge, detail));
     }
-    Ok(Json(state.running.apply(texts, cut(note), dry_run).await?))
+    Ok(Json(state.running.apply(texts, note_of(&note, &principal), dry_run).await?))
 }
 
 /// Reads the files that the gateway was started with, and brings them into force.
@@ -91,15 +93,22 @@ pub(super) async fn reload(
         (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn rollback(
     axum::extract::State(state): axum::extract::State<State>,
+    Extension(principal): Extension<Principal>,
     body: Result<Json<RollbackRequest>, JsonRejection>,
 ) -> Result<Json<Applied>, Rejection> {
     let Json(RollbackRequest { revision, note, dry_run }) = body?;
-    Ok(Json(state.running.rollback(revision, cut(note), dry_run).await?))
+    Ok(Json(state.running.rollback(revision, note_of(&note, &principal), dry_run).await?))
 }
 
-/// A note of at most 200 characters.
-fn cut(note: String) -> String {
-    note.chars().take(200).collect()
+/// A note of at most 200 characters, and whose it is when that is known.
+fn note_of(note: &str, principal: &Principal) -> String {
+    let mut note: String = note.chars().take(200).collect();
+    match principal.proof {
+        Proof::Loopback => {}
+        Proof::Token | Proof::Certificate if note.is_empty() => note = format!("by {principal}"),
+        Proof::Token | Proof::Certificate => note.push_str(&format!(" (by {principal})")),
+    }
+    note
 }
 
 impl From<ApplyError> for Rejection {

@@ -3,7 +3,9 @@
 mod changes;
 mod config;
 mod devices;
+pub(crate) mod doors;
 mod events;
+mod gate;
 mod guard;
 mod health;
 mod metrics;
@@ -12,20 +14,19 @@ mod problem;
 pub mod status;
 mod views;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, patch, post};
 use axum::{Router, middleware};
 use device_twin::Handle;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use twin_core::NodeName;
 use twin_store::Reader;
 use utoipa::OpenApi;
 
+pub use doors::{Api, BindError};
+pub use gate::Gate;
 pub use health::Probe;
 
 use crate::overview::Overview;
@@ -33,8 +34,6 @@ use crate::running::Running;
 
 /// The longest body that is read, in bytes.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
-/// How long open requests may take to end when the gateway stops.
-const STOP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What the routes need of the rest of the gateway.
 #[derive(Clone)]
@@ -51,6 +50,8 @@ pub struct Parts {
     pub running: Running,
     /// How the gateway as a whole stands.
     pub overview: Overview,
+    /// Who may come in.
+    pub gate: Gate,
 }
 
 /// What the routes are given.
@@ -64,53 +65,6 @@ impl std::ops::Deref for State {
     type Target = Parts;
     fn deref(&self) -> &Parts {
         &self.parts
-    }
-}
-
-/// The interface before it runs.
-pub struct Api {
-    listener: TcpListener,
-    addr: SocketAddr,
-}
-
-/// Why the interface does not start.
-#[derive(Debug, thiserror::Error)]
-#[error("the REST interface cannot listen on {listen}: {source}; give another `gateway.api.listen`")]
-pub struct BindError {
-    listen: SocketAddr,
-    source: std::io::Error,
-}
-
-impl Api {
-    /// Takes the address.
-    ///
-    /// # Errors
-    /// [`BindError`] names the address and the mend.
-    pub async fn bind(listen: SocketAddr) -> Result<Self, BindError> {
-        let failed = |source| BindError { listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
-        let addr = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, addr })
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    /// Serves until `stop`; requests that are open then have two seconds to end.
-    ///
-    /// # Errors
-    /// [`std::io::Error`] when accepting fails for good.
-    pub async fn run(self, parts: Parts, stop: CancellationToken) -> Result<(), std::io::Error> {
-        let state = State { parts, stop: stop.clone() };
-        let app = routes(state);
-        let serve = axum::serve(self.listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
-        tokio::select! {
-            served = serve.into_future() => served,
-            () = async { stop.cancelled().await; tokio::time::sleep(STOP_DEADLINE).await } => Ok(()),
-        }
     }
 }
 
@@ -137,7 +91,8 @@ pub(crate) fn routes(state: State) -> Router {
         .route("/openapi.json", get(document))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(middleware::from_fn(guard::local_names_only))
+        .layer(middleware::from_fn_with_state(state.parts.gate.clone(), gate::check))
+        .layer(middleware::from_fn(guard::own_names_only))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(state)
 }

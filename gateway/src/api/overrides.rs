@@ -1,10 +1,11 @@
 //! A local operator's values.
 
-use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use device_twin::OverrideRequest;
 use http::{HeaderMap, header};
+use rights::Principal;
 use twin_api::{Problem, ProblemKind, TwinView};
 use twin_core::{Override, PropertyId, Revision};
 
@@ -22,6 +23,7 @@ use crate::clock::now;
         (status = 412, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem)))]
 pub(super) async fn set(
     axum::extract::State(state): axum::extract::State<State>,
+    Extension(principal): Extension<Principal>,
     Path((namespace, name)): Path<(String, String)>,
     headers: HeaderMap,
     body: Result<Json<serde_json::Value>, JsonRejection>,
@@ -47,7 +49,7 @@ pub(super) async fn set(
             stored.overrides.iter().find(|(n, ..)| *n == property).map_or(Revision::ZERO, |(.., r)| *r);
         let set = wanted.map(|wanted| Override {
             value: wanted.value,
-            set_by: "rest".to_owned(),
+            set_by: principal.to_string(),
             set_at: now(),
             expires_at: wanted.until,
         });

@@ -15,6 +15,7 @@ mod probe;
 mod remote;
 mod run;
 mod status;
+mod token;
 #[cfg(feature = "zigbee")]
 mod zigbee;
 
@@ -113,6 +114,8 @@ enum Command {
         #[command(flatten)]
         remote: remote::Remote,
     },
+    /// Make, list and revoke the tokens with which others may use the REST interface.
+    Token(token::TokenCli),
     /// Run one mapper alone, against any MQTT broker.
     Mapper {
         /// Its protocol, for example modbus.
@@ -233,6 +236,7 @@ pub fn main() -> ExitCode {
         }
         Command::Status { all, json, remote } => status::status(all, json, &remote),
         Command::History { remote } => configure::history(&remote),
+        Command::Token(token) => token::token(token),
         Command::Mapper { protocol, config, broker, username, password_env } => {
             let password = password_env.map(|name| std::env::var(name).unwrap_or_default());
             run::mapper(&protocol, &config, run::Broker { url: broker, username, password })

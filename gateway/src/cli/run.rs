@@ -35,7 +35,8 @@ pub(super) fn run(path: &Path, data_dir: &Path) -> ExitCode {
     until_signal(runtime, |stop| async move {
         let gateway = Gateway::start(choice).await?;
         let addresses = gateway.addresses();
-        info!(node = %gateway.node(), api = %addresses.api, mqtt = %addresses.mqtt, "the gateway is running");
+        let remote_api = addresses.remote_api.map(tracing::field::display);
+        info!(node = %gateway.node(), api = %addresses.api, remote_api, mqtt = %addresses.mqtt, "the gateway is running");
         let running = gateway.running().clone();
         let mut hangup = signal(SignalKind::hangup())?;
         let reload = async {

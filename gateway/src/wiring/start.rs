@@ -28,6 +28,9 @@ pub enum StartError {
     /// REST.
     #[error(transparent)]
     Api(#[from] crate::api::BindError),
+    /// The tokens.
+    #[error(transparent)]
+    Tokens(#[from] rights::TokensError),
     /// The embedded broker.
     #[error(transparent)]
     Broker(#[from] mqtt_broker::StartError),

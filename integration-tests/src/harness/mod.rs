@@ -3,6 +3,7 @@
 //! A harness that cannot do its work panics with what is missing: its caller is a test.
 
 mod cloud;
+mod curl;
 mod edge;
 mod http;
 mod meters;
@@ -14,6 +15,7 @@ mod same;
 mod wait;
 
 pub use cloud::Cloud;
+pub use curl::{Reply, curl};
 pub use edge::{Edge, Uplink};
 pub use http::{Answer, raw, request};
 pub use meters::{Meter, Meters};

@@ -196,6 +196,11 @@ fn publish(port: u16, topic: &str, body: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Where a program of the system is.
+pub(super) fn found(name: &str) -> Option<PathBuf> {
+    search(name)
+}
+
 fn search(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/bin")]);

@@ -65,6 +65,10 @@ macro_rules! kinds {
 kinds! {
     /// A parameter, a header or the body is not what it has to be.
     BadRequest = 400, "bad-request", "The request is not well formed";
+    /// Nobody, or nobody known, asks.
+    Unauthorized = 401, "unauthorized", "Say who you are";
+    /// Who asks may not do that.
+    Forbidden = 403, "forbidden", "You may not do that";
     /// The request names a host that this server does not answer for.
     HostRefused = 403, "host-refused", "This server does not answer for that host name";
     /// There is no such path.
@@ -95,6 +99,8 @@ kinds! {
     UnacceptableValue = 422, "unacceptable-value", "A value cannot be accepted";
     /// A configuration cannot come into force.
     WrongConfiguration = 422, "wrong-configuration", "The configuration is wrong";
+    /// Too many wrong tokens came from this address.
+    TooManyFailures = 429, "too-many-failures", "Too many wrong tokens came from this address";
     /// The server failed.
     Internal = 500, "internal", "The server failed";
     /// The server cannot take the request now.

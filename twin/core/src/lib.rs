@@ -13,6 +13,7 @@ pub mod property;
 pub mod quality;
 pub mod replica;
 pub mod revision;
+pub mod role;
 pub mod time;
 pub mod value;
 
@@ -25,5 +26,6 @@ pub use id::{DeviceId, InvalidId, NodeName, PropertyId, PropertyName};
 pub use property::{Access, DeviceDefinition, PropertyDefinition, Range, Unacceptable};
 pub use quality::{Quality, Why};
 pub use revision::{Cursor, Incarnation, Revision};
+pub use role::{Role, UnknownRole};
 pub use time::Timestamp;
 pub use value::{Finite, TypeMismatch, Value, ValueType};
