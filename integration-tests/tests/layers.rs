@@ -9,7 +9,16 @@ use serde_json::Value;
 /// The floors of docs/architecture.md, from the ground up.
 const FLOORS: [&[&str]; 5] = [
     &["twin-core"],
-    &["mapper-contract", "twinspan-config", "sync-proto", "twin-api", "twin-store", "cloud-store", "rights"],
+    &[
+        "mapper-contract",
+        "twinspan-config",
+        "sync-proto",
+        "twin-api",
+        "twin-store",
+        "cloud-store",
+        "rights",
+        "audit",
+    ],
     &["config-import", "mqtt-link", "mqtt-broker", "edgehub", "device-twin", "cloudhub"],
     &["mapper-sdk", "twinspan", "twinspan-cloud"],
     &["modbus", "opcua", "ble", "zigbee", "twinspan-dev", "integration-tests"],

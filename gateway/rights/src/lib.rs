@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod failures;
+mod files;
 pub mod need;
 pub mod principal;
 pub mod tls;
@@ -12,6 +13,7 @@ pub mod token;
 pub mod tokens;
 
 pub use failures::Failures;
+pub use files::private_file;
 pub use need::{Need, need};
 pub use principal::{Principal, Proof};
 pub use tls::{Certificate, Names, TlsError, TlsFiles};

@@ -1,8 +1,6 @@
 //! The tokens of a gateway: a small database beside the twins, written by the command line and read by the gateway at each
 //! request, so that a revocation holds at once.
 
-use std::fs;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +10,7 @@ use sqlx::sqlite::{
 use sqlx::{Row as _, sqlite::SqliteRow};
 use twin_core::{Role, Timestamp};
 
+use crate::files::private_file;
 use crate::token::TokenHash;
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS tokens (
@@ -97,7 +96,7 @@ impl Tokens {
     /// [`TokensError`] names the file and the mend.
     pub async fn open(dir: &Path) -> Result<Self, TokensError> {
         let path = dir.join(Self::FILE);
-        create_private(dir, &path).map_err(|source| TokensError::File { path: path.clone(), source })?;
+        private_file(dir, &path).map_err(|source| TokensError::File { path: path.clone(), source })?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -208,26 +207,11 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
 
-/// Makes the file, if it is not there, readable by the owner of the folder only, whoever makes it.
-fn create_private(dir: &Path, path: &Path) -> std::io::Result<()> {
-    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    match made {
-        Ok(_) => {
-            let (folder, file) = (fs::metadata(dir)?, fs::metadata(path)?);
-            if (folder.uid(), folder.gid()) == (file.uid(), file.gid()) {
-                return Ok(());
-            }
-            std::os::unix::fs::chown(path, Some(folder.uid()), Some(folder.gid()))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::token::Token;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn at(ms: i64) -> Timestamp {
