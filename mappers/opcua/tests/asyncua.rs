@@ -84,6 +84,38 @@ async fn every_policy_mode_and_identity_is_spoken() {
 }
 
 #[tokio::test]
+async fn a_server_that_shows_its_issuer_too_is_trusted_by_its_own_certificate() {
+    let Some(server) = Server::start_with(&["chain"]).await else { return };
+    let fault = server.driver.connect(&Link::to(&server.url())).await.unwrap_err();
+    let leaf = std::fs::read(server.folder().join("cert.der")).unwrap();
+    let thumbprint = opcua::pki::Certificate::parse(&leaf).unwrap().thumbprint;
+    let command = format!("twinspan opcua trust accept {thumbprint}");
+    assert!(matches!(&fault, Fault::Denied(text) if text.contains(&command)), "{fault}");
+    server.trust();
+    let secured = |security, mode| Link { mode: Some(mode), ..server.link().with_security(security) };
+    let user = Link {
+        user: Some("gw".into()),
+        password: Some(config::Secret::new("secret")),
+        ..secured(Security::Basic256sha256, SecurityMode::SignAndEncrypt)
+    };
+    let links = [
+        server.link(),
+        secured(Security::Basic256sha256, SecurityMode::Sign),
+        secured(Security::Aes128, SecurityMode::SignAndEncrypt),
+        secured(Security::Aes256, SecurityMode::SignAndEncrypt),
+        user,
+    ];
+    for link in links {
+        let connected = server.driver.connect(&link).await;
+        let mut session =
+            connected.unwrap_or_else(|fault| panic!("{} {:?}: {fault}", link.security, link.user));
+        let points = [variable("Boiler.Serial")];
+        assert_eq!(values(&mut session, &points).await, [Ok(Value::String("TW-4711".into()))]);
+        session.close().await;
+    }
+}
+
+#[tokio::test]
 async fn an_untrusted_server_is_named_with_the_command_that_mends_it() {
     let Some(server) = Server::start().await else { return };
     let link = Link::to(&server.url());
@@ -396,12 +428,12 @@ async fn a_connection_that_is_cut_in_any_way_is_noticed_in_time_and_the_next_one
     let Some(server) = Server::start().await else { return };
     let wire = SimWire::bind(([127, 0, 0, 1], server.port()).into()).await.unwrap();
     let url = format!("opc.tcp://{}", wire.address());
-    let link = Link { url, ..server.link().with_timeout(Duration::from_secs(1)) };
+    let link = Link { url, ..server.link().with_timeout(Duration::from_secs(3)) };
     let fault_of = wire.fault();
     let mut task = tokio::task::JoinSet::new();
     task.spawn(wire.run());
     // Enough for messages that are longer than what the wire passes on at once.
-    let mut points: Vec<Point> = (0..1000).map(|n| variable(&format!("Many.{n}"))).collect();
+    let mut points: Vec<Point> = (0..300).map(|n| variable(&format!("Many.{n}"))).collect();
     points.push(variable("Clock.Ahead"));
     for fault in [SimFault::Dropped, SimFault::Reset, SimFault::HalfOpen, SimFault::HalfClosed] {
         let mut session = server.session(&link).await;
@@ -416,7 +448,7 @@ async fn a_connection_that_is_cut_in_any_way_is_noticed_in_time_and_the_next_one
                 }
             }
         };
-        let lost = tokio::time::timeout(Duration::from_secs(15), lost).await;
+        let lost = tokio::time::timeout(PATIENCE, lost).await;
         let lost = lost.unwrap_or_else(|_| panic!("{fault:?} is not noticed"));
         assert_eq!(lost.verdict(), Verdict::Reconnect, "{fault:?}: {lost}");
         assert!(session.read(&points[..1]).await.is_err(), "{fault:?}: what was told is given for fresh");

@@ -1,6 +1,7 @@
 //! One session on a server, shared by the devices that live there.
 
 mod ask;
+mod chain;
 mod close;
 mod endpoint;
 mod limits;

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::chain::{LeafConnector, leaf_of};
 use super::limits::Limits;
 use super::{Connection, End, Pump, endpoint};
 use crate::link::{Identity, Link};
@@ -59,12 +60,22 @@ impl Opener {
         let mut endpoint = endpoint::choose(&endpoints, link, &identity)?;
         let place = link.place().map_err(|fault| Fault::Link(fault.message))?;
         endpoint.endpoint_url = place.with_path_of(endpoint.endpoint_url.as_ref()).as_str().into();
+        let chain = endpoint.server_certificate.clone();
+        endpoint.server_certificate = leaf_of(&chain);
         if endpoint::is_secure(&endpoint) {
             self.check(&endpoint, link)?;
         }
+        // Whether issuers come with the certificate later is not known before.
+        let connector = if endpoint::is_secure(&endpoint) || chain != endpoint.server_certificate {
+            let leaf = &endpoint.server_certificate;
+            Some(LeafConnector::new(endpoint.endpoint_url.as_ref(), place, leaf, self.own_key()?))
+        } else {
+            None
+        };
         let token = token_of(&identity)?;
         let chosen = endpoint::words(&endpoint);
-        let connection = self.open_session(endpoint, token, link, Instant::now() + timeout).await?;
+        let connection =
+            self.open_session(endpoint, connector, token, link, Instant::now() + timeout).await?;
         tracing::info!(url = %link.url, security = %chosen, "opened an OPC UA session");
         Ok(connection)
     }
@@ -120,12 +131,6 @@ impl Opener {
     fn check(&self, endpoint: &EndpointDescription, link: &Link) -> Result<(), Fault> {
         let certificate = Certificate::parse(endpoint.server_certificate.as_ref())
             .map_err(|_| Fault::Protocol("the server has security but no certificate".into()))?;
-        if certificate.der.len() != endpoint.server_certificate.as_ref().len() {
-            return Err(Fault::Denied(
-                "the server sends a chain of certificates, which cannot be taken: let it send only its own"
-                    .into(),
-            ));
-        }
         if !endpoint::takes_key(endpoint, certificate.key_bits) {
             return Err(Fault::Denied(format!(
                 "the key of the server has {} bits, which {} does not allow: give the server another certificate",
@@ -162,9 +167,17 @@ impl Opener {
         Ok(())
     }
 
+    /// The gateway's own key.
+    fn own_key(&self) -> Result<PrivateKey, Fault> {
+        CertificateStore::read_pkey(&self.own.key_path).map_err(|_| {
+            Fault::Denied(format!("cannot read the gateway's key {}", self.own.key_path.display()))
+        })
+    }
+
     async fn open_session(
         &self,
         endpoint: EndpointDescription,
+        connector: Option<LeafConnector>,
         token: IdentityToken,
         link: &Link,
         until: Instant,
@@ -174,15 +187,26 @@ impl Opener {
         let built = client
             .session_builder()
             .connect_to_endpoint_directly(endpoint)
-            .map(|builder| builder.user_identity_token(token))
-            .and_then(|builder| builder.build(Arc::clone(client.certificate_store())));
-        let (session, events) = built.map_err(|error| Fault::Link(error.to_string()))?;
-        session.disable_reconnects();
+            .map(|builder| builder.user_identity_token(token));
+        let builder = built.map_err(|error| Fault::Link(error.to_string()))?;
+        let store = Arc::clone(client.certificate_store());
         let (opened, is_open) = oneshot::channel();
         let end = End::new();
         let mut pump = JoinSet::new();
         let timeout = link.timeout();
-        pump.spawn(Pump { events, opened, end: end.clone(), timeout }.run());
+        let session = if let Some(connector) = connector {
+            let built = builder.with_connector(connector).build(store);
+            let (session, events) = built.map_err(|error| Fault::Link(error.to_string()))?;
+            session.disable_reconnects();
+            pump.spawn(Pump { events, opened, end: end.clone(), timeout }.run());
+            session
+        } else {
+            let built = builder.build(store);
+            let (session, events) = built.map_err(|error| Fault::Link(error.to_string()))?;
+            session.disable_reconnects();
+            pump.spawn(Pump { events, opened, end: end.clone(), timeout }.run());
+            session
+        };
         match timeout_at(until, is_open).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(status))) => return Err(self.refusal(status, is_secure, timeout)),

@@ -88,13 +88,19 @@ impl Server {
 
     /// A server that answers; none when the test is to be skipped.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with words for the server.
+    pub(crate) async fn start_with(words: &[&str]) -> Option<Self> {
         let python = python()?;
+        let arguments: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
-        let child = Self::spawn(&python, port, folder.path(), &[]);
+        let child = Self::spawn(&python, port, folder.path(), &arguments);
         let data = data_dir();
         let driver = OpcUa::new(data.path());
-        let server = Self { python, port, folder, child, arguments: Vec::new(), driver, data };
+        let server = Self { python, port, folder, child, arguments, driver, data };
         server.session(&server.link()).await.close().await;
         Some(server)
     }

@@ -4,7 +4,8 @@ Policies: none, Basic256Sha256 (sign, sign and encrypt), Aes128Sha256RsaOaep, Ae
 Users: anonymous, gw with password secret, and whoever has the certificate FOLDER/user.der.
 Words: `moved`, there is another namespace before that of the plant; `plain`, no security and no thousand counters, to be up soon; `wait`, it
 says that it is ready and
-listens when it has read a line; `run=N`, what Boiler.Run holds. SIGTERM ends it cleanly.
+listens when it has read a line; `chain`, it shows its certificate together with its
+issuer's wherever it can; `run=N`, what Boiler.Run holds. SIGTERM ends it cleanly.
 Writing to the variables under `Control` changes the server: see below.
 """
 
@@ -69,6 +70,49 @@ async def certificate():
     )
 
 
+async def chained():
+    """A certificate of an issuer in place of one that signs itself; hands back the issuer's."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    own = x509.load_der_x509_certificate((FOLDER / "cert.der").read_bytes())
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer of the plant")])
+
+    def builder(subject, public_key, extensions):
+        built = x509.CertificateBuilder(
+            name, subject, public_key, x509.random_serial_number(), own.not_valid_before_utc, own.not_valid_after_utc
+        )
+        for extension, critical in extensions:
+            built = built.add_extension(extension, critical)
+        return built.sign(key, hashes.SHA256())
+
+    issuer = builder(name, key.public_key(), [(x509.BasicConstraints(True, 0), True)])
+    leaf = builder(own.subject, own.public_key(), [(e.value, e.critical) for e in own.extensions])
+    (FOLDER / "cert.der").write_bytes(leaf.public_bytes(serialization.Encoding.DER))
+    return issuer
+
+
+def show_chain(server, issuer):
+    """With the issuer in the endpoints, in the answers that open channels, and in those that make sessions."""
+    from asyncua.crypto.uacrypto import der_from_x509
+    from asyncua.server.uaprocessor import UaProcessor
+
+    for endpoint in server.iserver.endpoints:
+        endpoint.ServerCertificate += der_from_x509(issuer)
+    for policy in server._policies:
+        policy.certificate_chain = [issuer]
+    send = UaProcessor.send_response
+
+    def send_with_chain(self, handle, header, response, *rest, **named):
+        if isinstance(response, ua.CreateSessionResponse) and response.Parameters.ServerCertificate:
+            response.Parameters.ServerCertificate += der_from_x509(issuer)
+        return send(self, handle, header, response, *rest, **named)
+
+    UaProcessor.send_response = send_with_chain
+
+
 async def add(parent, ns, name, value, kind=None, writable=False):
     node = await parent.add_variable(ua.NodeId(f"{name}", ns), name.split(".")[-1], value, kind)
     if writable:
@@ -85,6 +129,7 @@ async def main():
     await server.set_application_uri("urn:peer:asyncua")
     if not PLAIN:
         await certificate()
+        issuer = await chained() if "chain" in WORDS else None
         await server.load_certificate(str(FOLDER / "cert.der"))
         await server.load_private_key(str(FOLDER / "key.pem"))
     policy = ua.SecurityPolicyType
@@ -193,6 +238,8 @@ async def main():
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     async with server:
+        if "chain" in WORDS:
+            show_chain(server, issuer)
         value, counted, tick = 20.0, 0, 0
         while not ended.is_set():
             await asyncio.sleep(0.1)
