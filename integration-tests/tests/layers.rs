@@ -10,6 +10,7 @@ use serde_json::Value;
 const FLOORS: [&[&str]; 5] = [
     &["twin-core"],
     &[
+        "twin-guard",
         "mapper-contract",
         "twinspan-config",
         "sync-proto",
@@ -34,8 +35,8 @@ const ALLOWED: [(&str, &str); 5] = [
 ];
 
 /// Crates that decide and never do.
-const PURE: [&str; 6] =
-    ["twin-core", "mapper-contract", "twinspan-config", "config-import", "sync-proto", "twin-api"];
+const PURE: [&str; 7] =
+    ["twin-core", "twin-guard", "mapper-contract", "twinspan-config", "config-import", "sync-proto", "twin-api"];
 
 /// What a pure crate must not reach, directly or through others.
 const IMPURE: [&str; 8] = ["tokio", "sqlx", "hyper", "axum", "rumqttc", "rustls", "socket2", "mio"];

@@ -7,6 +7,7 @@
 pub mod alarm;
 pub mod convergence;
 pub mod document;
+pub mod guard;
 pub mod history;
 pub mod id;
 pub mod property;
@@ -17,11 +18,14 @@ pub mod role;
 pub mod time;
 pub mod value;
 
-pub use alarm::{Acknowledgement, Alarm, AlarmId, AlarmState, RuleName, Severity, Shelving};
+pub use alarm::{
+    Acknowledgement, Alarm, AlarmId, AlarmRule, AlarmState, Condition, RuleName, Severity, Shelving,
+};
 pub use convergence::{Convergence, Effective, convergence, effective};
 pub use document::{
     Change, Desired, Device, DeviceState, Entry, Key, Outcome, Override, Part, Reported, Side, WriteResult,
 };
+pub use guard::{Guard, Guarded, Rate};
 pub use id::{DeviceId, InvalidId, NodeName, PropertyId, PropertyName};
 pub use property::{Access, DeviceDefinition, PropertyDefinition, Range, Unacceptable};
 pub use quality::{Quality, Why};

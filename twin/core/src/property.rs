@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::{AlarmRule, RuleName};
+use crate::guard::{Guard, Guarded};
 use crate::id::PropertyName;
 use crate::value::{TypeMismatch, Value, ValueType};
 
@@ -77,6 +79,12 @@ pub struct PropertyDefinition {
     /// How old a value may get, in milliseconds, before it counts as stale; none: any age.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_after_ms: Option<u64>,
+    /// What guards it against a write that is wrong now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
+    /// Its alarms.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub alarms: BTreeMap<RuleName, AlarmRule>,
 }
 
 /// Why a value cannot be wanted of a property.
@@ -106,6 +114,9 @@ pub enum Unacceptable {
         /// What is allowed.
         allowed: String,
     },
+    /// A guard says no.
+    #[error(transparent)]
+    Guarded(#[from] Guarded),
 }
 
 impl PropertyDefinition {
@@ -121,6 +132,8 @@ impl PropertyDefinition {
             one_of: Vec::new(),
             tolerance: None,
             stale_after_ms: None,
+            guard: None,
+            alarms: BTreeMap::new(),
         }
     }
 

@@ -4,6 +4,14 @@
 
 mod document;
 mod id;
+mod people;
+mod rule;
+#[cfg(test)]
+mod tests;
+mod watch;
 
 pub use document::{Acknowledgement, Alarm, AlarmState, Severity, Shelving};
 pub use id::{AlarmId, RuleName};
+pub use people::{NotDone, Person};
+pub use rule::{AlarmRule, Condition};
+pub use watch::Watch;
