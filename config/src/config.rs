@@ -10,6 +10,7 @@ use twin_core::{DeviceDefinition, DeviceId, NodeName, PropertyDefinition, Proper
 use crate::endpoint::Endpoint;
 use crate::protocol::Body;
 use crate::secret::Secret;
+use crate::source::Span;
 pub use crate::written::gateway::{Level, LogFormat};
 
 mod rights;
@@ -124,6 +125,22 @@ pub struct PropertyConfig {
     pub report: ReportPolicy,
     /// How old a value may be before it counts as stale; none: any age.
     pub stale_after: Option<Duration>,
+    /// Its interlock, as it was read.
+    pub(crate) interlock: Option<PlacedInterlock>,
+}
+
+/// An interlock and where it is written. The definition holds its text: by that two properties are told apart.
+#[derive(Debug, Clone)]
+pub(crate) struct PlacedInterlock {
+    pub(crate) interlock: twin_guard::Interlock,
+    pub(crate) at: Span,
+    pub(crate) path: String,
+}
+
+impl PartialEq for PlacedInterlock {
+    fn eq(&self, other: &Self) -> bool {
+        self.interlock.text() == other.interlock.text()
+    }
 }
 
 impl PropertyConfig {

@@ -112,6 +112,7 @@ impl<'a> Loader<'a> {
         let mut tables = Tables { texts: sources.iter().map(Cow::Borrowed).collect(), source: self.tables };
         resolve::tables(&from_tables, &mut tables, shop, &mut devices, &mut sink);
         let devices = devices.finish(&top(&written), &mut sink);
+        resolve::interlocks(&devices, &mut sink);
         let warnings = sink.into_result(&tables.texts)?;
         Ok(Read { gateway, devices, warnings })
     }

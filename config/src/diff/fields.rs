@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use twin_core::{Access, DeviceDefinition, PropertyDefinition};
+use twin_core::{Access, AlarmRule, Condition, DeviceDefinition, Guard, PropertyDefinition, Rate};
 
 use super::{FieldDiff, Values, pairs, rights};
 use crate::config::{
@@ -118,7 +118,7 @@ pub(super) fn device(old: &DeviceConfig, new: &DeviceConfig) -> Vec<FieldDiff> {
 
 /// What differs of a property of a device that speaks `protocol`.
 pub(super) fn property(protocol: Option<&str>, old: &PropertyConfig, new: &PropertyConfig) -> Vec<FieldDiff> {
-    let PropertyConfig { definition, point, every, report, stale_after } = old;
+    let PropertyConfig { definition, point, every, report, stale_after, interlock: _ } = old;
     let PropertyDefinition {
         value_type,
         access,
@@ -128,6 +128,8 @@ pub(super) fn property(protocol: Option<&str>, old: &PropertyConfig, new: &Prope
         one_of,
         tolerance,
         stale_after_ms: _,
+        guard,
+        alarms,
     } = definition;
     let mut fields = Fields::default();
     fields.shown("type", text(value_type), text(new.definition.value_type));
@@ -153,5 +155,35 @@ pub(super) fn property(protocol: Option<&str>, old: &PropertyConfig, new: &Prope
     fields.shown("report.max_silence", max_silence.and_then(duration), silence);
     fields.shown("report.min_interval", duration(*min_interval), duration(new.report.min_interval));
     fields.shown("stale_after", stale_after.and_then(duration), new.stale_after.and_then(duration));
+    self::guard(guard.as_ref(), new.definition.guard.as_ref(), &mut fields);
+    for (name, old, new) in pairs(alarms, &new.definition.alarms) {
+        fields.shown(format!("alarms.{name}"), old.map(alarm), new.map(alarm));
+    }
     fields.0
+}
+
+/// What differs of the guards of a property.
+fn guard(old: Option<&Guard>, new: Option<&Guard>, fields: &mut Fields) {
+    let of = |guard: Option<&Guard>| guard.cloned().unwrap_or_default();
+    let Guard { step, rate, when, message } = of(old);
+    let new = of(new);
+    let number = |number: f64| number.to_string();
+    fields.shown("guard.step", step.map(number), new.step.map(number));
+    let rate_words = |rate: Rate| format!("{} per {}", rate.most, crate::duration::words(rate.per_ms));
+    fields.shown("guard.rate", rate.map(rate_words), new.rate.map(rate_words));
+    fields.shown("guard.when", when, new.when);
+    fields.shown("guard.message", message, new.message);
+}
+
+/// The rule of an alarm in one line.
+fn alarm(rule: &AlarmRule) -> String {
+    let AlarmRule { condition, delay_ms, severity, message } = rule;
+    let condition = match condition {
+        Condition::High { limit, hysteresis } => format!("high {limit}, hysteresis {hysteresis}"),
+        Condition::Low { limit, hysteresis } => format!("low {limit}, hysteresis {hysteresis}"),
+        Condition::Equals { value } => format!("equals {}", value.to_json()),
+        Condition::Stale { after_ms } => format!("stale {}", crate::duration::words(*after_ms)),
+    };
+    let message = message.as_ref().map_or_else(String::new, |message| format!(", \"{message}\""));
+    format!("{condition}, delay {}, {severity}{message}", crate::duration::words(*delay_ms))
 }

@@ -1,7 +1,9 @@
 //! From what was written to what is meant: defaults, models, references, and the rules between keys.
 
+mod alarms;
 mod device;
 mod gateway;
+mod guard;
 mod model;
 mod parameter;
 mod placeholder;
@@ -17,6 +19,7 @@ use crate::decode::{Sink, Spot};
 
 pub(crate) use device::{Devices, Shop, devices};
 pub(crate) use gateway::gateway;
+pub(crate) use guard::interlocks;
 pub(crate) use model::models;
 pub(crate) use secrets::Secrets;
 pub(crate) use table::{Tables, tables};

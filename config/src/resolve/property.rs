@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use twin_core::{Access, PropertyDefinition, Range, Value, ValueType};
+use twin_core::{Access, Condition, PropertyDefinition, Range, Value, ValueType};
 
 use crate::config::{PropertyConfig, ReportPolicy};
 use crate::decode::{Sink, Spot, check_fault, decode};
@@ -27,7 +27,7 @@ pub(super) struct Property {
 
 /// Reads one property; nothing where it is wrong.
 pub(super) fn property(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink) -> Option<Property> {
-    let held_out = protocols.iter().map(Protocol::name).chain(["one_of"]).collect::<Vec<_>>();
+    let held_out = protocols.iter().map(Protocol::name).chain(["one_of", "alarms"]).collect::<Vec<_>>();
     let decoded = decode::<PropertyWritten>(spot, &held_out, sink);
     let found = only_protocol(spot, protocols, "a property lives in one protocol only", sink);
     let point = found.map(|(protocol, entry)| (protocol.point.decode)(&spot.below(entry), sink));
@@ -52,6 +52,14 @@ pub(super) fn property(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink)
         report.max_silence = Some(report.max_silence.map_or(silence, |written| written.min(silence)));
         definition.stale_after_ms = u64::try_from(age.as_millis()).ok();
     }
+    if let Some(entry) = spot.node.entry("alarms") {
+        definition.alarms = rules.alarms(entry, &definition, every, sink);
+    }
+    if let Some(silence) = shortest_silence(&definition) {
+        report.max_silence = Some(report.max_silence.map_or(silence, |written| written.min(silence)));
+    }
+    let (guard, interlock) = written.guard.map_or((None, None), |guard| rules.guard(guard, sink));
+    definition.guard = guard;
     let point = match point {
         Some(None) => return None,
         Some(Some(point)) => Some(point),
@@ -64,8 +72,17 @@ pub(super) fn property(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink)
     }
     let every = definition.access.readable().then_some(every);
     let protocol = found.map(|(protocol, entry)| (protocol.name(), entry.key_at));
-    let config = Arc::new(PropertyConfig { definition, point, every, report, stale_after });
+    let config = Arc::new(PropertyConfig { definition, point, every, report, stale_after, interlock });
     Some(Property { config, protocol, at: spot.head })
+}
+
+/// Half of the shortest time after which an alarm says that nothing was read: an unchanged value is passed on before.
+fn shortest_silence(definition: &PropertyDefinition) -> Option<Duration> {
+    let after = |rule: &twin_core::AlarmRule| match rule.condition {
+        Condition::Stale { after_ms } => Some(Duration::from_millis(after_ms) / 2),
+        Condition::High { .. } | Condition::Low { .. } | Condition::Equals { .. } => None,
+    };
+    definition.alarms.values().filter_map(after).min()
 }
 
 /// The one protocol that is named here; a fault at every further one.
@@ -88,19 +105,25 @@ pub(super) fn only_protocol<'a, 'p>(
     Some(first)
 }
 
-struct Rules<'a> {
-    spot: Spot<'a>,
-    value_type: ValueType,
-    access: Access,
+pub(super) struct Rules<'a> {
+    pub(super) spot: Spot<'a>,
+    pub(super) value_type: ValueType,
+    pub(super) access: Access,
 }
 
 impl Rules<'_> {
-    fn is_number(&self) -> bool {
+    pub(super) fn is_number(&self) -> bool {
         matches!(self.value_type, ValueType::Int | ValueType::Float)
     }
 
     /// A fault at one of the keys here, if it is written.
-    fn fault(&self, keys: &[&str], message: impl Into<String>, hint: &str, sink: &mut Sink) {
+    pub(super) fn fault(&self, keys: &[&str], message: impl Into<String>, hint: &str, sink: &mut Sink) {
+        let (at, path) = self.place(keys);
+        sink.fault(crate::fault::Finding::new(at, path, message).hint(hint));
+    }
+
+    /// Where the value below these keys is written, and the path there.
+    pub(super) fn place(&self, keys: &[&str]) -> (Span, String) {
         let mut path = self.spot.path.to_string();
         let (mut node, mut at) = (self.spot.node, self.spot.head);
         for key in keys {
@@ -110,7 +133,7 @@ impl Rules<'_> {
                 (node, at) = (&entry.value, entry.value.at);
             }
         }
-        sink.fault(crate::fault::Finding::new(at, path, message).hint(hint));
+        (at, path)
     }
 
     fn range(&self, (min, max): (f64, f64), sink: &mut Sink) -> Option<Range> {
@@ -257,7 +280,7 @@ impl Rules<'_> {
 }
 
 /// The value that is written here, if it is of the type.
-fn value(
+pub(super) fn value(
     spot: &Spot<'_>,
     wanted: ValueType,
     sink: &mut Sink,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::protocol::{BodyType, Protocol};
 use crate::written::device::{DeviceWritten, ModelWritten, TableWritten};
 use crate::written::gateway::GatewayWritten;
+use crate::written::guard::AlarmWritten;
 use crate::written::parameter::ParameterWritten;
 use crate::written::property::PropertyWritten;
 use references::{Instead, admit};
@@ -25,6 +26,7 @@ pub fn json_schema(protocols: &[Protocol]) -> Value {
         generator.subschema_for::<DeviceWritten>(),
         generator.subschema_for::<ParameterWritten>(),
         generator.subschema_for::<TableWritten>(),
+        generator.subschema_for::<AlarmWritten>(),
     ] {
         // They are definitions now; the references to them are written below.
         drop(schema);
@@ -50,7 +52,16 @@ pub fn json_schema(protocols: &[Protocol]) -> Value {
         "additionalProperties": { "$ref": "#/$defs/PropertyWritten" },
     });
     let one_of = json!({ "type": "array", "description": "The values allowed, when they can be counted." });
-    extend(&mut definitions, "PropertyWritten", [("one_of".into(), one_of)].into_iter().chain(points));
+    let alarms = json!({
+        "type": ["object", "null"],
+        "description": "Its alarms by name: 1 to 63 of a-z, A-Z, 0-9, _ and -",
+        "propertyNames": { "pattern": "^[A-Za-z0-9_-]{1,63}$" },
+        "additionalProperties": { "$ref": "#/$defs/AlarmWritten" },
+    });
+    let equals = json!({ "description": "Raised when the value is this one." });
+    extend(&mut definitions, "AlarmWritten", [("equals".into(), equals)]);
+    let special = [("one_of".into(), one_of), ("alarms".into(), alarms)];
+    extend(&mut definitions, "PropertyWritten", special.into_iter().chain(points));
     let in_model = [("properties".into(), properties.clone())].into_iter().chain(links.clone());
     extend(&mut definitions, "ModelWritten", in_model);
     extend(&mut definitions, "DeviceWritten", [("properties".into(), properties)].into_iter().chain(links));

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use twin_core::{Access, ValueType};
 
+use super::guard::GuardWritten;
 use crate::duration::{AnyDuration, BoundedDuration};
 
 /// How often a property may be read: 10 ms to 24 h.
@@ -32,6 +33,8 @@ pub(crate) struct PropertyWritten {
     pub(crate) report: Option<ReportWritten>,
     /// How old a value may be before it counts as stale. Default: any age
     pub(crate) stale_after: Option<AnyDuration>,
+    /// What guards it against a write that is wrong now.
+    pub(crate) guard: Option<GuardWritten>,
 }
 
 /// When a value that was read is passed on.

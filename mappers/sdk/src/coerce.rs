@@ -7,7 +7,9 @@ pub(crate) fn checked(value: Value, definition: &PropertyDefinition) -> Result<V
     let value = of_type(value, definition.value_type)?;
     match definition.check_value(&value) {
         Ok(()) => Ok(value),
-        Err(Unacceptable::OutOfRange { .. } | Unacceptable::NotOneOf { .. }) => Err(Why::OutOfRange),
+        Err(Unacceptable::OutOfRange { .. } | Unacceptable::NotOneOf { .. } | Unacceptable::Guarded(_)) => {
+            Err(Why::OutOfRange)
+        }
         Err(Unacceptable::Type(_) | Unacceptable::ReadOnly) => Err(Why::WrongType),
     }
 }

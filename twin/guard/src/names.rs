@@ -58,7 +58,10 @@ impl Interlock {
             ));
         }
         if text.trim().is_empty() {
-            return Err(Fault::new("an interlock is not empty", "write an expression such as `pressure < 5.0`"));
+            return Err(Fault::new(
+                "an interlock is not empty",
+                "write an expression such as `pressure < 5.0`",
+            ));
         }
         bounded_depth(text)?;
         let parsed = Parser::new().max_recursion_depth(Self::MAX_DEPTH).parse(text);

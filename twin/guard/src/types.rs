@@ -5,8 +5,8 @@ use cel::common::ast::operators as op;
 use cel::common::ast::{CallExpr, Expr, LiteralValue};
 use twin_core::ValueType;
 
-use crate::names::{Input, Interlock, VALUE};
 use crate::Fault;
+use crate::names::{Input, Interlock, VALUE};
 
 const OPERATORS: [&str; 16] = [
     op::CONDITIONAL,
@@ -42,7 +42,10 @@ pub(crate) fn only_what_is_allowed(expression: &IdedExpr) -> Result<(), Fault> {
             not_here("a `u` number, bytes or null")
         }
         Expr::Literal(
-            LiteralValue::Boolean(_) | LiteralValue::Double(_) | LiteralValue::Int(_) | LiteralValue::String(_),
+            LiteralValue::Boolean(_)
+            | LiteralValue::Double(_)
+            | LiteralValue::Int(_)
+            | LiteralValue::String(_),
         ) => Ok(()),
         Expr::Call(CallExpr { func_name, target: None, args }) if func_name == op::IN => {
             let [one, many] = args.as_slice() else { return not_here("`in` without a list") };
@@ -106,11 +109,7 @@ impl Interlock {
     ///
     /// # Errors
     /// [`Fault`] with the first property that is unknown, or the first part that does not fit.
-    pub fn check(
-        &self,
-        types: impl Fn(&Input) -> Option<ValueType>,
-        value: ValueType,
-    ) -> Result<(), Fault> {
+    pub fn check(&self, types: impl Fn(&Input) -> Option<ValueType>, value: ValueType) -> Result<(), Fault> {
         let unknown = |input: &Input| match &input.device {
             None => Fault::new(
                 format!("`{}` is not a property of this device that can be read", input.property),
@@ -171,7 +170,9 @@ impl Types<'_> {
         let args = args.iter().map(|arg| self.of(arg)).collect::<Result<Vec<_>, _>>()?;
         match (operator, args.as_slice()) {
             (op::LOGICAL_NOT, [Type::Bool]) => Ok(Type::Bool),
-            (op::LOGICAL_AND | op::LOGICAL_OR, many) if many.iter().all(|t| *t == Type::Bool) => Ok(Type::Bool),
+            (op::LOGICAL_AND | op::LOGICAL_OR, many) if many.iter().all(|t| *t == Type::Bool) => {
+                Ok(Type::Bool)
+            }
             (op::LOGICAL_NOT | op::LOGICAL_AND | op::LOGICAL_OR, many) => {
                 let other = many.iter().find(|t| **t != Type::Bool).map_or("nothing", |t| t.word());
                 Err(Fault::new(
@@ -192,12 +193,22 @@ impl Types<'_> {
                 comparable(&sign, *a, *b)
             }
             (op::NEGATE, [a]) if a.is_number() => Ok(*a),
-            (op::ADD, [Type::Text, Type::Text]) => Err(Fault::new("texts are not joined here", "compare them")),
+            (op::ADD, [Type::Text, Type::Text]) => {
+                Err(Fault::new("texts are not joined here", "compare them"))
+            }
             (op::MODULO, [Type::Int, Type::Int]) => Ok(Type::Int),
-            (op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE, [a, b]) if a == b && a.is_number() => Ok(*a),
-            (op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE, [a, b]) if a.is_number() && b.is_number() => {
+            (op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE, [a, b]) if a == b && a.is_number() => {
+                Ok(*a)
+            }
+            (op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE, [a, b])
+                if a.is_number() && b.is_number() =>
+            {
                 Err(Fault::new(
-                    format!("`{sign}` wants two numbers of one type, and here are {} and {}", a.word(), b.word()),
+                    format!(
+                        "`{sign}` wants two numbers of one type, and here are {} and {}",
+                        a.word(),
+                        b.word()
+                    ),
                     "write a float as `2.0`, an int as `2`",
                 ))
             }

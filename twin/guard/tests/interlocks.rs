@@ -60,7 +60,10 @@ fn what_is_wrong_is_said_before_it_is_used() {
         ("", "not empty"),
         ("pressure <", "no expression"),
         ("presure < 5.0", "`presure` is not a property of this device"),
-        ("device[\"boiler-2\"].pressure < 5.0", "there is no property `pressure` of a device `default/boiler-2`"),
+        (
+            "device[\"boiler-2\"].pressure < 5.0",
+            "there is no property `pressure` of a device `default/boiler-2`",
+        ),
         ("device[\"Boiler\"].pressure < 5.0", "is not a device name"),
         ("pressure", "gives true or false, and this gives float"),
         ("pressure * 2 < 5.0", "two numbers of one type"),
