@@ -62,8 +62,10 @@ pub struct DeviceTwin {
     link: mpsc::Sender<LinkCommand>,
     connection: Option<u64>,
     waiting: VecDeque<(Revision, Waiter)>,
-    /// Devices whose wishes are to be published after the next commit.
+    /// Devices whose wishes may have changed.
     touched: BTreeSet<DeviceId>,
+    /// Those of them whose guards were asked: their wishes are to be published after the next commit.
+    judged: BTreeSet<DeviceId>,
     /// What was last published of a device's wishes; absent: nothing wanted.
     published: std::collections::HashMap<DeviceId, Arc<Vec<Wish>>>,
     /// Followed entries of a reset that is going on.
@@ -111,6 +113,7 @@ impl DeviceTwin {
             connection: None,
             waiting: VecDeque::new(),
             touched: BTreeSet::new(),
+            judged: BTreeSet::new(),
             published: std::collections::HashMap::new(),
             staged: Vec::new(),
         };
@@ -232,6 +235,9 @@ impl DeviceTwin {
             }
             Command::State(device, state, reply) => match self.memory.state(&device, state, now) {
                 Ok((changes, since)) => {
+                    if self.memory.is_wanted(&device) {
+                        self.touched.insert(device);
+                    }
                     let revision = self.write(changes);
                     self.waiting.push_back((revision, Waiter::State(reply, since)));
                 }
@@ -283,7 +289,9 @@ impl DeviceTwin {
 
     /// Does everything that the replica asks, one commit after the other.
     async fn settle_effects(&mut self) -> Result<(), Error> {
-        while let Some(effect) = self.replica.poll_effect() {
+        loop {
+            self.judge_wishes();
+            let Some(effect) = self.replica.poll_effect() else { break };
             match effect {
                 Effect::Commit(commit) => {
                     let started = Instant::now();
@@ -353,10 +361,23 @@ impl DeviceTwin {
         }
     }
 
+    /// Asks the guards of wishes before they go out; a refusal is committed with what it answers.
+    fn judge_wishes(&mut self) {
+        if self.touched.is_empty() {
+            return;
+        }
+        let now = self.now();
+        for device in std::mem::take(&mut self.touched) {
+            let refused = self.memory.judge_wishes(&device, now);
+            self.write(refused);
+            self.judged.insert(device);
+        }
+    }
+
     /// Publishes what is to be written where that has changed.
     fn publish_wishes(&mut self) {
         let now = self.now();
-        for device in std::mem::take(&mut self.touched) {
+        for device in std::mem::take(&mut self.judged) {
             let wishes = self.memory.wishes(&device, now);
             let same = match self.published.get(&device) {
                 Some(before) => same_wishes(before, &wishes),

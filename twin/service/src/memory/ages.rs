@@ -12,7 +12,7 @@ impl Memory {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let next = |set: &BTreeSet<(Timestamp, PropertyId)>| set.first().map(|(at, _)| *at);
-        [next(&self.expiries), next(&self.ages)].into_iter().flatten().min()
+        [next(&self.expiries), next(&self.ages), self.guards.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Turns good values bad that have got too old by `now`: their mapper has fallen silent.
@@ -48,7 +48,7 @@ impl Memory {
     /// effective values may have changed.
     pub fn handle_timeout(&mut self, now: Timestamp) -> (Changes, BTreeSet<DeviceId>) {
         let mut changes = Vec::new();
-        let mut touched = BTreeSet::new();
+        let mut touched = self.guards.handle_timeout(now);
         self.handle_ages(now, &mut changes);
         while let Some((at, id)) = self.expiries.pop_first() {
             if at > now {

@@ -63,6 +63,9 @@ impl Memory {
             }
         }
         self.adopt_orphans();
+        let twins = &self.twins;
+        self.guards
+            .retain(|id| twins.get(&id.device).is_some_and(|t| t.properties.contains_key(&id.property)));
         changes
     }
 

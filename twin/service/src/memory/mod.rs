@@ -4,6 +4,7 @@
 
 mod ages;
 mod declare;
+mod guards;
 mod report;
 mod wishes;
 
@@ -63,6 +64,7 @@ pub struct Memory {
     ages: BTreeSet<(Timestamp, PropertyId)>,
     /// What the cloud wants of devices that are not declared (yet).
     orphans: HashMap<PropertyId, (Desired, Revision)>,
+    guards: guards::Guards,
 }
 
 impl Memory {

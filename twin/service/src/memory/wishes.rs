@@ -1,7 +1,8 @@
 //! What is wanted of devices: overrides, and what is to be written.
 
 use twin_core::{
-    Change, Convergence, DeviceId, Override, Part, PropertyId, Revision, Timestamp, WriteResult, convergence,
+    Change, Convergence, DeviceId, Effective, Override, Part, PropertyId, PropertyName, Revision, Timestamp,
+    WriteResult, convergence,
 };
 
 use super::{Changes, Memory, Wish, never_read};
@@ -23,6 +24,10 @@ impl Memory {
         if let Some(set) = &request.set {
             let refuse = |why| ReportError::Unacceptable { property: property.clone(), why };
             definition.check_wanted(&set.value).map_err(refuse)?;
+            if let Some(guard) = &definition.guard {
+                let reported = twin.properties.get(property).and_then(|p| p.reported.as_ref());
+                guard.check_step_if_known(&set.value, reported).map_err(|no| refuse(no.into()))?;
+            }
         }
         let there = twin.properties.get(property).and_then(|p| p.override_.as_ref());
         let found = there.map_or(Revision::ZERO, |(_, revision)| *revision);
@@ -68,6 +73,7 @@ impl Memory {
                     | Convergence::Expired
                     | Convergence::Drifted => false,
                 };
+                let open = open && (definition.guard.is_none() || self.is_let_out(device, name, &effective));
                 let since = match effective.part {
                     Part::Override => property.override_.as_ref().map(|(o, _)| o.set_at),
                     Part::Desired | Part::Reported | Part::Device => {
@@ -79,6 +85,10 @@ impl Memory {
                 open.then(|| Wish { property: name.clone(), effective, since, reported, reported_at })
             })
             .collect()
+    }
+
+    fn is_let_out(&self, device: &DeviceId, name: &PropertyName, effective: &Effective) -> bool {
+        self.guards.is_out(&PropertyId::new(device.clone(), name.clone()), effective)
     }
 
     /// Whether a change of what is reported can change what is to be written: only where something is wanted.
