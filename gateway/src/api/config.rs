@@ -126,7 +126,7 @@ impl From<ApplyError> for Rejection {
             ApplyError::Unreadable(_) | ApplyError::Mapper(_) => ProblemKind::WrongConfiguration,
             ApplyError::NoFile => ProblemKind::NoFile,
             ApplyError::UnknownRevision(_) => ProblemKind::UnknownRevision,
-            ApplyError::Store(_) => ProblemKind::Internal,
+            ApplyError::Store(error) => super::problem::kind_of(error),
             ApplyError::Stopping => ProblemKind::Unavailable,
         };
         Self::new(kind, error.to_string())

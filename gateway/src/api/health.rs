@@ -25,10 +25,14 @@ pub(super) async fn ready(
     axum::extract::State(state): axum::extract::State<State>,
 ) -> (StatusCode, Json<Readiness>) {
     let mut not_ready = state.probe.not_ready();
-    if let Err(error) = state.reader.ping().await {
+    let store = state.service.store_health();
+    if let Some(trouble) = &store.trouble {
+        not_ready.push(super::store::not_ready(trouble));
+    } else if let Err(error) = state.reader.ping().await {
         not_ready.push(NotReady { name: "store".to_owned(), why: error.to_string() });
     }
-    let readiness = Readiness::of(not_ready);
+    let warnings = store.damage.iter().map(super::store::warning).collect();
+    let readiness = Readiness::of(not_ready).with_warnings(warnings);
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))
 }

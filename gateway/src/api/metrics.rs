@@ -96,6 +96,7 @@ fn registry(status: &GatewayStatus) -> Registry {
         requests.get_or_create(&OutcomeLabel { outcome }).inc_by(count);
     }
     registry.register("mqtt_requests", "Requests over MQTT since the start", requests);
+    super::store::register(&status.store, &mut registry);
     lanes(status, &mut registry);
     registry
 }
@@ -127,6 +128,7 @@ fn lanes(status: &GatewayStatus, registry: &mut Registry) {
 mod tests {
     use super::*;
     use crate::api::status::{DeviceCounts, RequestCounts};
+    use crate::api::store::StoreView;
 
     #[test]
     fn the_figures_are_written_in_the_form_that_monitoring_systems_read() {
@@ -148,6 +150,12 @@ mod tests {
             mqtt: String::new(),
             link: None,
             devices: DeviceCounts { online: 2, offline: 0, unknown: 1 },
+            store: StoreView {
+                state: "full".into(),
+                waiting_documents: 3,
+                failed_commits: 2,
+                ..StoreView::default()
+            },
             configuration: Some(9),
             requests: RequestCounts { taken: 5, refused: 1, bad_topics: 0 },
             lanes: vec![lane],
@@ -159,6 +167,9 @@ mod tests {
             "twinspan_start_time_seconds 1.5",
             "twinspan_configuration_revision 9",
             "twinspan_devices{state=\"online\"} 2",
+            "twinspan_store_up 0",
+            "twinspan_store_waiting_documents 3",
+            "twinspan_store_failed_commits_total 2",
             "twinspan_mqtt_requests_total{outcome=\"refused\"} 1",
             "twinspan_lane_overruns_total{mapper=\"modbus\",lane=\"modbus tcp \\\"a\\\":502\"} 4",
         ] {

@@ -12,6 +12,7 @@ mod metrics;
 mod overrides;
 mod problem;
 pub mod status;
+pub mod store;
 mod views;
 
 use std::sync::Arc;

@@ -20,7 +20,8 @@ use crate::clock::now;
     params(("namespace" = String, Path), ("name" = String, Path), ("If-Match" = Option<String>, Header)),
     request_body(content = serde_json::Value, content_type = "application/merge-patch+json"),
     responses((status = 200, body = TwinView), (status = 400, body = Problem), (status = 404, body = Problem),
-        (status = 412, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem)))]
+        (status = 412, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
 pub(super) async fn set(
     axum::extract::State(state): axum::extract::State<State>,
     Extension(principal): Extension<Principal>,

@@ -10,6 +10,7 @@ use http::{StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
 use tracing::error;
 use twin_api::{Problem, ProblemKind};
+use twin_store::{StoreError, Verdict};
 
 /// A problem as a response.
 #[derive(Debug)]
@@ -46,10 +47,26 @@ impl From<Problem> for Rejection {
     }
 }
 
-impl From<twin_store::StoreError> for Rejection {
-    fn from(error: twin_store::StoreError) -> Self {
+impl From<StoreError> for Rejection {
+    fn from(error: StoreError) -> Self {
         error!(%error, "a request could not be answered from the database");
-        Self::new(ProblemKind::Internal, "the database could not be read; the gateway's log says more")
+        let detail = match error.verdict() {
+            Verdict::Retry(trouble) => {
+                format!("the database could not be read: {trouble}; {}", trouble.mend())
+            }
+            Verdict::Rebuild | Verdict::GiveUp => {
+                "the database could not be read; the gateway's log says more".to_owned()
+            }
+        };
+        Self::new(kind_of(&error), detail)
+    }
+}
+
+/// What an error of the store is for who asked.
+pub(super) fn kind_of(error: &StoreError) -> ProblemKind {
+    match error.verdict() {
+        Verdict::Retry(_) => ProblemKind::NotStored,
+        Verdict::Rebuild | Verdict::GiveUp => ProblemKind::Internal,
     }
 }
 
@@ -60,6 +77,7 @@ impl From<ReportError> for Rejection {
             ReportError::UnknownProperty { .. } => ProblemKind::UnknownProperty,
             ReportError::Type { .. } | ReportError::Unacceptable { .. } => ProblemKind::UnacceptableValue,
             ReportError::Stale { .. } => ProblemKind::RevisionMismatch,
+            ReportError::NotStored { .. } => ProblemKind::NotStored,
             ReportError::Stopping => ProblemKind::Unavailable,
         };
         Self::new(kind, error.to_string())

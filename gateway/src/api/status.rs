@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::State;
 use super::problem::Rejection;
+use super::store::StoreView;
 use crate::overview::link_word;
 
 /// The whole gateway at a glance.
@@ -26,6 +27,9 @@ pub struct GatewayStatus {
     pub link: Option<LinkView>,
     /// The devices by state.
     pub devices: DeviceCounts,
+    /// The database of the twins.
+    #[serde(default)]
+    pub store: StoreView,
     /// The revision of the configuration in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub configuration: Option<i64>,
@@ -138,6 +142,7 @@ pub(super) async fn gather(state: &State) -> Result<GatewayStatus, Rejection> {
         mqtt: state.overview.mqtt.clone(),
         link,
         devices,
+        store: state.service.store_health().into(),
         configuration: state.running.status().revision,
         requests: RequestCounts {
             taken: counters.taken.load(Relaxed),

@@ -6,6 +6,7 @@ use super::block_on_code;
 use super::configure::{date, print_refusal};
 use super::remote::Remote;
 use crate::api::status::{GatewayStatus, LaneView};
+use crate::api::store::StoreView;
 
 /// How many lanes are shown when not all are asked for.
 const MOST_LANES: usize = 10;
@@ -38,6 +39,7 @@ pub(super) fn status(all: bool, json: bool, remote: &Remote) -> ExitCode {
             "devices        {} online, {} offline, {} unknown",
             devices.online, devices.offline, devices.unknown
         );
+        print_store(&status.store);
         if let Some(revision) = status.configuration {
             println!("configuration  revision {revision}");
         }
@@ -49,6 +51,25 @@ pub(super) fn status(all: bool, json: bool, remote: &Remote) -> ExitCode {
         print_lanes(status.lanes, all);
         ExitCode::SUCCESS
     })
+}
+
+#[expect(clippy::print_stdout, reason = "what the command prints is its result")]
+fn print_store(store: &StoreView) {
+    match (&store.reason, store.since) {
+        (Some(reason), Some(since)) => {
+            println!("store          CANNOT BE WRITTEN since {} UTC", date(since));
+            println!("               {reason}");
+            println!("               {} documents wait in memory", store.waiting_documents);
+        }
+        (_, _) => println!("store          ok"),
+    }
+    if let Some(damage) = &store.damage {
+        println!("               it was DAMAGED, found {} UTC: {}", date(damage.at), damage.reason);
+        println!(
+            "               {} documents kept; the damaged file is {}",
+            damage.kept_documents, damage.moved_to
+        );
+    }
 }
 
 /// Those that do worst first.

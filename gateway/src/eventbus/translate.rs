@@ -87,6 +87,7 @@ pub(super) fn refusal(error: ReportError) -> ContractError {
         ReportError::Stale { property, .. } => {
             ContractError::NotAcceptable { property, reason: "somebody else has changed it since".to_owned() }
         }
+        error @ ReportError::NotStored { .. } => ContractError::Unavailable { reason: error.to_string() },
         ReportError::Stopping => ContractError::Unavailable { reason: "the gateway is stopping".to_owned() },
     }
 }

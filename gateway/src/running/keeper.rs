@@ -115,7 +115,7 @@ impl Keeper {
                     status.origin = stored.origin;
                     status.note = stored.note;
                     if file_digest.is_some() && file_digest != stored.file_digest {
-                        store.note_file(stored.revision, file_digest.as_deref()).await?;
+                        unless_it_ends(store.note_file(stored.revision, file_digest.as_deref()).await)?;
                     }
                 }
                 None => {
@@ -129,7 +129,7 @@ impl Keeper {
                         devices: u32::try_from(status.devices).unwrap_or(u32::MAX),
                         body: &body,
                     });
-                    status.revision = Some(revision.await?);
+                    status.revision = unless_it_ends(revision.await)?;
                 }
             }
         }
@@ -341,6 +341,20 @@ impl Keeper {
 
     fn update(&self, change: impl FnOnce(&mut Status)) {
         self.status.send_modify(|status| change(Arc::make_mut(status)));
+    }
+}
+
+/// A disk that is full or read-only does not keep the gateway from its work: the file is there, and read at the next start.
+fn unless_it_ends<T>(stored: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match stored {
+        Ok(stored) => Ok(Some(stored)),
+        Err(error) => match error.mend() {
+            Some(mend) => {
+                error!(%error, mend, "the configuration is in force, but is not kept in the history");
+                Ok(None)
+            }
+            None => Err(error),
+        },
     }
 }
 

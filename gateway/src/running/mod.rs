@@ -40,11 +40,15 @@ pub enum ApplyError {
     #[error("{0}; the configuration in force stays")]
     Mapper(String),
     /// It cannot be stored.
-    #[error("the configuration cannot be stored, so the one in force stays: {0}")]
+    #[error("the configuration cannot be stored, so the one in force stays: {0}{mend}", mend = mend_of(.0))]
     Store(#[from] StoreError),
     /// The gateway is stopping.
     #[error("the gateway is stopping")]
     Stopping,
+}
+
+fn mend_of(error: &StoreError) -> String {
+    error.mend().map(|mend| format!("; {mend}")).unwrap_or_default()
 }
 
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, ApplyError>>;

@@ -4,6 +4,7 @@
 
 mod cloud;
 mod curl;
+mod disk;
 mod edge;
 mod http;
 mod meters;
@@ -16,6 +17,7 @@ mod wait;
 
 pub use cloud::Cloud;
 pub use curl::{Reply, curl};
+pub use disk::Disk;
 pub use edge::{Edge, Uplink};
 pub use http::{Answer, raw, request};
 pub use meters::{Meter, Meters};

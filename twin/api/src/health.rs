@@ -20,6 +20,9 @@ pub struct Readiness {
     /// What is not ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_ready: Vec<NotReady>,
+    /// What works, but somebody should look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<NotReady>,
 }
 
 /// Something that is not ready.
@@ -43,6 +46,13 @@ impl Readiness {
     /// Ready when nothing is missing.
     #[must_use]
     pub fn of(not_ready: Vec<NotReady>) -> Self {
-        Self { ready: not_ready.is_empty(), not_ready }
+        Self { ready: not_ready.is_empty(), not_ready, warnings: Vec::new() }
+    }
+
+    /// The same with what somebody should look at.
+    #[must_use]
+    pub fn with_warnings(mut self, warnings: Vec<NotReady>) -> Self {
+        self.warnings = warnings;
+        self
     }
 }

@@ -103,6 +103,8 @@ kinds! {
     TooManyFailures = 429, "too-many-failures", "Too many wrong tokens came from this address";
     /// The server failed.
     Internal = 500, "internal", "The server failed";
+    /// The disk is full, read-only or broken.
+    NotStored = 503, "not-stored", "It cannot be stored now";
     /// The server cannot take the request now.
     Unavailable = 503, "unavailable", "The server cannot take the request now";
 }

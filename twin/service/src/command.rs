@@ -7,6 +7,7 @@ use twin_core::{
     DeviceDefinition, DeviceId, DeviceState, Outcome, Override, PropertyDefinition, PropertyId, PropertyName,
     Quality, Reported, Revision, Timestamp, TypeMismatch, Unacceptable, Value,
 };
+use twin_store::Trouble;
 
 /// What a mapper says of one device at one time.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,9 +91,21 @@ pub enum ReportError {
         /// What it is.
         found: Revision,
     },
+    /// The store cannot take it now.
+    #[error("{trouble}: {}; {}", what_becomes(*is_kept), trouble.mend())]
+    NotStored {
+        /// Why.
+        trouble: Trouble,
+        /// Whether it stays in memory and is stored as soon as that is possible.
+        is_kept: bool,
+    },
     /// The service is stopping.
     #[error("the gateway is stopping")]
     Stopping,
+}
+
+fn what_becomes(is_kept: bool) -> &'static str {
+    if is_kept { "it is not stored yet, and is kept in memory until it can be" } else { "it is not taken" }
 }
 
 /// What a report has changed: before and after, by property.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use twin_core::{DeviceDefinition, DeviceId, DeviceState, Revision, Timestamp};
 
 use crate::command::{Command, OverrideRequest, Report, ReportError, Updated};
 use crate::memory::Wish;
 use crate::service::Event;
+use crate::trouble::StoreHealth;
 
 /// The service has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,7 @@ impl PendingState {
 pub struct Handle {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) health: watch::Receiver<StoreHealth>,
 }
 
 impl Handle {
@@ -122,6 +124,12 @@ impl Handle {
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// How the store stands.
+    #[must_use]
+    pub fn store_health(&self) -> StoreHealth {
+        self.health.borrow().clone()
     }
 
     async fn ask<T>(

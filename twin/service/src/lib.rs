@@ -3,10 +3,16 @@
 //! Pure decisions are in [`memory`]; the task in `service.rs` runs them, commits, and speaks only then.
 
 mod command;
+mod commits;
 mod handle;
 pub mod memory;
+mod rebuild;
 mod service;
+mod steady;
+mod trouble;
 
 pub use command::{OverrideRequest, Report, ReportError, ReportedChange, Update, Updated};
 pub use handle::{Handle, PendingReport, PendingState, Stopped};
 pub use service::{DeviceTwin, Error, Event, Settings, StartError};
+pub use trouble::{StoreDamage, StoreHealth, StoreTrouble};
+pub use twin_store::Trouble;

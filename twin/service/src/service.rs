@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
-use twin_core::replica::{Commit, Effect, Followed, Limits, LinkCommand, LinkEvent, Replica};
+use tracing::{info, warn};
+use twin_core::replica::{Commit, Followed, Limits, LinkCommand, LinkEvent, Replica};
 use twin_core::{Change, DeviceId, Entry, Incarnation, Revision, Side, Timestamp};
-use twin_store::{OpenError, Reader, StoreError, TwinStore};
+use twin_store::{OpenError, Reader, StoreError, Trouble, TwinStore, Verdict};
 
-use crate::command::{Command, Reply, Updated};
+use crate::command::{Command, Reply, ReportError, Updated};
 use crate::handle::Handle;
 use crate::memory::{Memory, Wish};
+use crate::steady::Steady;
+use crate::trouble::{Held, StoreHealth};
 
 /// What the service needs to start.
 #[derive(Debug, Clone)]
@@ -44,36 +46,43 @@ pub enum Event {
 /// Why the service ends.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The store failed: the process cannot go on without it.
+    /// The store failed for good: the process cannot go on without it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database is damaged, and another cannot be made.
+    #[error(transparent)]
+    Rebuild(OpenError),
 }
 
 /// The service before it runs.
 #[derive(Debug)]
 pub struct DeviceTwin {
-    settings: Settings,
-    store: TwinStore,
-    replica: Replica,
-    memory: Memory,
+    pub(crate) settings: Settings,
+    pub(crate) store: TwinStore,
+    pub(crate) replica: Replica,
+    pub(crate) memory: Memory,
     commands: mpsc::Receiver<Command>,
     events: broadcast::Sender<Event>,
     link_events: mpsc::Receiver<LinkEvent>,
-    link: mpsc::Sender<LinkCommand>,
-    connection: Option<u64>,
-    waiting: VecDeque<(Revision, Waiter)>,
+    pub(crate) link: mpsc::Sender<LinkCommand>,
+    pub(crate) connection: Option<u64>,
+    pub(crate) waiting: VecDeque<(Revision, Waiter)>,
     /// Devices whose wishes may have changed.
-    touched: BTreeSet<DeviceId>,
+    pub(crate) touched: BTreeSet<DeviceId>,
     /// Those of them whose guards were asked: their wishes are to be published after the next commit.
-    judged: BTreeSet<DeviceId>,
+    pub(crate) judged: BTreeSet<DeviceId>,
     /// What was last published of a device's wishes; absent: nothing wanted.
     published: std::collections::HashMap<DeviceId, Arc<Vec<Wish>>>,
     /// Followed entries of a reset that is going on.
-    staged: Vec<Entry>,
+    pub(crate) staged: Vec<Entry>,
+    /// Commits that the store could not take.
+    pub(crate) held: Option<Held>,
+    pub(crate) health: watch::Sender<StoreHealth>,
+    pub(crate) steady: Steady,
 }
 
 #[derive(Debug)]
-enum Waiter {
+pub(crate) enum Waiter {
     Report(Reply<Updated>, Updated),
     State(Reply<Timestamp>, Timestamp),
     Override(Reply<Revision>, Revision),
@@ -100,7 +109,10 @@ impl DeviceTwin {
         memory.restore(store.all().await?);
         let (command_sender, commands) = mpsc::channel(COMMANDS);
         let (events, _) = broadcast::channel(EVENTS);
-        let handle = Handle { commands: command_sender, events: events.clone() };
+        let (health, told) = watch::channel(StoreHealth::default());
+        let handle = Handle { commands: command_sender, events: events.clone(), health: told };
+        let damage = store.take_damage();
+        let steady = Steady::start((settings.now)());
         let mut service = Self {
             settings,
             store,
@@ -116,7 +128,13 @@ impl DeviceTwin {
             judged: BTreeSet::new(),
             published: std::collections::HashMap::new(),
             staged: Vec::new(),
+            held: None,
+            health,
+            steady,
         };
+        if let Some(damage) = damage {
+            service.take_over(damage).await?;
+        }
         let doubts = service.memory.doubt_everything();
         service.write(doubts);
         service.touched.extend(service.memory.devices().cloned());
@@ -140,14 +158,18 @@ impl DeviceTwin {
                     if count == 0 {
                         break;
                     }
+                    self.handle_clock();
                     for command in batch.drain(..) {
                         self.handle_command(command);
                     }
                 }
-                () = sleep_until(timeout, self.settings.now) => self.handle_timeout(),
+                () = sleep_until(timeout) => self.handle_timeout(),
             }
             while let Ok(event) = self.link_events.try_recv() {
                 self.handle_link(event);
+            }
+            if self.held.as_ref().is_some_and(|held| held.next() <= Instant::now()) {
+                self.retry().await?;
             }
             self.settle_effects().await?;
         }
@@ -163,6 +185,11 @@ impl DeviceTwin {
             self.settle_effects().await?;
         }
         let deadline = Instant::now() + self.settings.settle;
+        while let Some(held) = self.held.as_ref().filter(|held| held.next() < deadline) {
+            tokio::time::sleep_until(held.next()).await;
+            self.retry().await?;
+            self.settle_effects().await?;
+        }
         while self.connection.is_some() && !self.replica.is_settled() {
             match tokio::time::timeout_at(deadline, self.link_events.recv()).await {
                 Ok(Some(event)) => self.handle_link(event),
@@ -174,24 +201,47 @@ impl DeviceTwin {
         if self.connection.is_some() && !self.replica.is_settled() {
             info!(owed_revisions = owed, "stopping before the cloud has acknowledged everything; it is kept");
         }
-        self.store.close().await?;
-        Ok(())
+        if let Some(held) = &self.held {
+            let documents = self.replica.uncommitted();
+            warn!(
+                documents,
+                "stopping although not all is stored: {}; devices are read anew at the start", held.trouble
+            );
+        }
+        match self.store.close().await {
+            // What was committed is safe all the same; only the log is longer than it need be.
+            Err(error) if matches!(error.verdict(), Verdict::Retry(_)) => {
+                warn!(%error, "the log of the database could not be written back");
+                Ok(())
+            }
+            outcome => Ok(outcome?),
+        }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         (self.settings.now)()
     }
 
-    fn next_timeout(&self) -> Option<Timestamp> {
-        [self.replica.poll_timeout(), self.memory.poll_timeout()].into_iter().flatten().min()
+    fn next_timeout(&self) -> Option<Instant> {
+        let replica = self.replica.poll_timeout().map(|at| self.steady.instant(at));
+        let memory = self.memory.poll_timeout().map(|at| Steady::look_at(at, self.now()));
+        [replica, memory, self.held.as_ref().map(Held::next)].into_iter().flatten().min()
     }
 
     fn handle_timeout(&mut self) {
-        let now = self.now();
-        self.replica.handle_timeout(now);
-        let (changes, touched) = self.memory.handle_timeout(now);
+        self.handle_clock();
+        self.replica.handle_timeout(self.steady.now());
+        let (changes, touched) = self.memory.handle_timeout(self.now());
         self.touched.extend(touched);
         self.write(changes);
+    }
+
+    /// Looks whether the wall clock was set: what is dated is judged by the new time, ages go on from where they were.
+    fn handle_clock(&mut self) {
+        if let Some(by_ms) = self.steady.was_set(self.now()) {
+            warn!(by_ms, "the clock of this machine was set");
+            self.memory.handle_clock_set(by_ms);
+        }
     }
 
     fn handle_link(&mut self, event: LinkEvent) {
@@ -205,7 +255,7 @@ impl DeviceTwin {
                 self.replica.handle_disconnected();
             }
             LinkEvent::Message { connection, message } if self.connection == Some(connection) => {
-                let now = self.now();
+                let now = self.steady.now();
                 if let Err(error) = self.replica.handle_message(message, now) {
                     warn!(%error, connection, "the cloud broke the protocol of the link; closing it");
                     let close = LinkCommand::Close { connection, reason: error.to_string() };
@@ -252,6 +302,10 @@ impl DeviceTwin {
                 self.touched.extend(there);
                 self.waiting.push_back((revision, Waiter::Declared(reply)));
             }
+            Command::Override(_, reply) if self.held.is_some() => {
+                let trouble = self.held.as_ref().map_or(Trouble::Busy, |held| held.trouble);
+                drop(reply.send(Err(ReportError::NotStored { trouble, is_kept: false })));
+            }
             Command::Override(requests, reply) => {
                 let checked = requests.iter().map(|request| self.memory.check_override(request));
                 match checked.collect::<Result<Vec<_>, _>>() {
@@ -276,7 +330,7 @@ impl DeviceTwin {
     }
 
     /// Gives the changes to the replica; the revision of the last, or of the last before when there are none.
-    fn write(&mut self, changes: Vec<Change>) -> Revision {
+    pub(crate) fn write(&mut self, changes: Vec<Change>) -> Revision {
         let mut last = self.replica.last();
         for change in changes {
             match self.replica.write(change) {
@@ -287,46 +341,7 @@ impl DeviceTwin {
         last
     }
 
-    /// Does everything that the replica asks, one commit after the other.
-    async fn settle_effects(&mut self) -> Result<(), Error> {
-        loop {
-            self.judge_wishes();
-            let Some(effect) = self.replica.poll_effect() else { break };
-            match effect {
-                Effect::Commit(commit) => {
-                    let started = Instant::now();
-                    self.store.commit(&commit).await?;
-                    debug!(
-                        took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-                        authored = commit.authored.len(),
-                        followed = commit.followed.len(),
-                        "committed"
-                    );
-                    self.replica.handle_committed(commit.token);
-                    // Whoever waits for this commit does not wait for the link as well.
-                    self.answer();
-                }
-                Effect::Fetch { token, after, up_to, limit } => {
-                    let entries = self.store.fetch(after, up_to, limit).await?;
-                    let now = self.now();
-                    self.replica.handle_fetched(token, up_to, entries, now);
-                }
-                Effect::Send(message) => {
-                    if let Some(connection) = self.connection
-                        && self.link.try_send(LinkCommand::Send { connection, message }).is_err()
-                    {
-                        debug!(connection, "the link's queue is full; the message will be sent again");
-                    }
-                }
-                Effect::Publish(commit) => self.handle_published(commit),
-            }
-        }
-        self.answer();
-        self.publish_wishes();
-        Ok(())
-    }
-
-    fn handle_published(&mut self, commit: Arc<Commit>) {
+    pub(crate) fn handle_published(&mut self, commit: Arc<Commit>) {
         let now = self.now();
         let mut whole = Vec::new();
         for step in &commit.followed {
@@ -348,21 +363,8 @@ impl DeviceTwin {
         let _ = self.events.send(Event::Committed(commit));
     }
 
-    /// Answers those whose changes are committed.
-    fn answer(&mut self) {
-        let committed = self.replica.committed();
-        while let Some((_, waiter)) = self.waiting.pop_front_if(|(revision, _)| *revision <= committed) {
-            match waiter {
-                Waiter::Report(reply, updated) => drop(reply.send(Ok(updated))),
-                Waiter::State(reply, since) => drop(reply.send(Ok(since))),
-                Waiter::Override(reply, revision) => drop(reply.send(Ok(revision))),
-                Waiter::Declared(reply) => drop(reply.send(())),
-            }
-        }
-    }
-
     /// Asks the guards of wishes before they go out; a refusal is committed with what it answers.
-    fn judge_wishes(&mut self) {
+    pub(crate) fn judge_wishes(&mut self) {
         if self.touched.is_empty() {
             return;
         }
@@ -375,7 +377,7 @@ impl DeviceTwin {
     }
 
     /// Publishes what is to be written where that has changed.
-    fn publish_wishes(&mut self) {
+    pub(crate) fn publish_wishes(&mut self) {
         let now = self.now();
         for device in std::mem::take(&mut self.judged) {
             let wishes = self.memory.wishes(&device, now);
@@ -406,6 +408,9 @@ pub enum StartError {
     /// The database cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What was saved of a damaged one cannot be stored.
+    #[error(transparent)]
+    TakeOver(#[from] Error),
 }
 
 /// What a device reports meanwhile does not make a wish another one.
@@ -413,9 +418,9 @@ fn same_wishes(a: &[Wish], b: &[Wish]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.property == b.property && a.effective == b.effective)
 }
 
-async fn sleep_until(at: Option<Timestamp>, now: fn() -> Timestamp) {
+async fn sleep_until(at: Option<Instant>) {
     match at {
-        Some(at) => tokio::time::sleep(at.since(now())).await,
+        Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

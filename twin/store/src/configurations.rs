@@ -5,11 +5,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use twin_core::Timestamp;
 
-use crate::StoreError;
+use crate::error::verdict_in;
+use crate::{Damage, StoreError, Verdict};
+
+const WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS configurations (
@@ -70,7 +73,9 @@ pub struct NewConfiguration<'a> {
 /// The database of the configurations.
 #[derive(Debug)]
 pub struct ConfigStore {
-    connection: SqliteConnection,
+    dir: PathBuf,
+    /// None while it cannot be opened: the disk is full or read-only.
+    connection: Option<SqliteConnection>,
 }
 
 impl ConfigStore {
@@ -83,18 +88,57 @@ impl ConfigStore {
         dir.join(Self::FILE)
     }
 
-    /// Opens it in `dir`, making it when it is missing.
+    /// Opens it in `dir`, making it when it is missing. One that is damaged is moved aside and made anew; one that cannot
+    /// be opened now, since the disk is full or read-only, is opened when it is needed.
     ///
     /// # Errors
-    /// [`StoreError`] when the database fails.
+    /// [`StoreError`] when the database fails for good.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
-        let options = options(dir)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let mut connection = options.connect().await?;
-        sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
-        Ok(Self { connection })
+        let mut store = Self { dir: dir.to_owned(), connection: None };
+        let opened = store.connection().await.map(|_| ());
+        match opened.as_ref().map_err(|error| verdict_in(error.verdict(), dir)) {
+            Ok(()) => Ok(store),
+            Err(Verdict::Retry(trouble)) => {
+                tracing::error!(
+                    mend = trouble.mend(),
+                    "{trouble}: the history of the configurations cannot be written"
+                );
+                Ok(store)
+            }
+            Err(Verdict::Rebuild) => {
+                let path = Self::path(dir);
+                let moved_to =
+                    Damage::move_aside(&path, "").map_err(|error| StoreError::Damaged(format!("{error}")))?;
+                tracing::error!(
+                    moved_to = %moved_to.display(),
+                    "the history of the configurations was damaged and begins anew; have the disk checked"
+                );
+                store.connection().await?;
+                Ok(store)
+            }
+            Err(Verdict::GiveUp) => opened.map(|()| store),
+        }
+    }
+
+    async fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        let opened = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let mut connection = options(&self.dir).create_if_missing(true).connect().await?;
+                let prepared = sqlx::raw_sql(WRITER).execute(&mut connection).await;
+                let prepared = match prepared {
+                    Ok(_) => sqlx::raw_sql(SCHEMA).execute(&mut connection).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = prepared {
+                    // Closed before anybody moves the file: what it does at its end, it does by name.
+                    drop(connection.close().await);
+                    return Err(error.into());
+                }
+                connection
+            }
+        };
+        Ok(self.connection.insert(opened))
     }
 
     /// Opens it for reading; none when there is none.
@@ -105,7 +149,25 @@ impl ConfigStore {
         if !Self::path(dir).exists() {
             return Ok(None);
         }
-        Ok(Some(Self { connection: options(dir).connect().await? }))
+        let dir = dir.to_owned();
+        let connection = match options(&dir).connect().await {
+            Ok(mut connection) => match sqlx::query("SELECT 1 FROM configurations")
+                .execute(&mut connection)
+                .await
+            {
+                Ok(_) => connection,
+                Err(error) => {
+                    drop(connection.close().await);
+                    // On a disk that is full or read-only a file without a log can be read as it is.
+                    match StoreError::from(error).verdict() {
+                        Verdict::Retry(_) => options(&dir).read_only(true).immutable(true).connect().await?,
+                        Verdict::Rebuild | Verdict::GiveUp => options(&dir).connect().await?,
+                    }
+                }
+            },
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(Self { dir, connection: Some(connection) }))
     }
 
     /// Stores one, which is then the one in force; gives its revision. What is too old or too much is deleted.
@@ -113,7 +175,7 @@ impl ConfigStore {
     /// # Errors
     /// [`StoreError`] when the database fails; the one before is in force then.
     pub async fn insert(&mut self, new: NewConfiguration<'_>) -> Result<i64, StoreError> {
-        let mut transaction = self.connection.begin().await?;
+        let mut transaction = self.connection().await?.begin().await?;
         let row = sqlx::query(
             "INSERT INTO configurations (applied_at, origin, note, digest, file_digest, devices, body) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING revision",
@@ -150,7 +212,7 @@ impl ConfigStore {
         sqlx::query("UPDATE configurations SET file_digest = ?2 WHERE revision = ?1")
             .bind(revision)
             .bind(file_digest)
-            .execute(&mut self.connection)
+            .execute(self.connection().await?)
             .await?;
         Ok(())
     }
@@ -177,7 +239,7 @@ impl ConfigStore {
     /// [`StoreError`] when the database fails.
     pub async fn all(&mut self) -> Result<Vec<StoredConfiguration>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM configurations ORDER BY revision DESC");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut self.connection).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(self.connection().await?).await?;
         rows.iter().map(stored).collect()
     }
 
@@ -188,7 +250,7 @@ impl ConfigStore {
     ) -> Result<Option<(StoredConfiguration, String)>, StoreError> {
         let sql = format!("SELECT {COLUMNS}, body FROM configurations {which}");
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(revision);
-        let row = query.fetch_optional(&mut self.connection).await?;
+        let row = query.fetch_optional(self.connection().await?).await?;
         row.map(|row| Ok((stored(&row)?, row.try_get("body")?))).transpose()
     }
 
@@ -197,7 +259,9 @@ impl ConfigStore {
     /// # Errors
     /// [`StoreError`] when the database fails; what was stored is safe all the same.
     pub async fn close(self) -> Result<(), StoreError> {
-        self.connection.close().await?;
+        if let Some(connection) = self.connection {
+            connection.close().await?;
+        }
         Ok(())
     }
 }

@@ -3,36 +3,19 @@
 //! Everything here happens in [`TwinStore::commit`]: one [`Commit`](twin_core::replica::Commit) is one transaction with
 //! one multi-row statement per table, made durable (`synchronous=FULL`) before it returns.
 
+mod again;
 mod commit;
 mod configurations;
 mod cursors;
+mod damage;
 mod documents;
+mod error;
 mod open;
 mod reader;
 mod staging;
 
 pub use configurations::{ConfigStore, NewConfiguration, StoredConfiguration};
+pub use damage::Damage;
+pub use error::{StoreError, Trouble, Verdict};
 pub use open::{OpenError, TwinStore};
 pub use reader::{ChangesToken, InvalidToken, Page, Reader, StoredTwin};
-
-/// The database said no, or holds what this program cannot read.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// SQLite failed: the disk is full or read-only, or the file is damaged.
-    #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
-    /// A row cannot be read as what it should be.
-    #[error("the database holds a document that this version cannot read ({place}): {reason}")]
-    Unreadable {
-        /// Which row.
-        place: String,
-        /// Why.
-        reason: String,
-    },
-}
-
-impl StoreError {
-    pub(crate) fn unreadable(place: impl Into<String>, reason: impl ToString) -> Self {
-        Self::Unreadable { place: place.into(), reason: reason.to_string() }
-    }
-}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use sqlx::SqlitePool;
 use twin_core::{Change, Desired, Device, DeviceId, Entry, Override, PropertyName, Reported, Revision};
@@ -9,10 +10,29 @@ use twin_core::{Change, Desired, Device, DeviceId, Entry, Override, PropertyName
 use crate::StoreError;
 use crate::documents::{COLUMNS, entry};
 
+/// The connections of all readers, which are others after the database was made anew.
+#[derive(Debug, Clone)]
+pub(crate) struct Pool(Arc<RwLock<SqlitePool>>);
+
+impl Pool {
+    pub(crate) fn new(pool: SqlitePool) -> Self {
+        Self(Arc::new(RwLock::new(pool)))
+    }
+
+    pub(crate) fn get(&self) -> SqlitePool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Those that read now end when they are done.
+    pub(crate) fn set(&self, pool: SqlitePool) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = pool;
+    }
+}
+
 /// Reads committed twins. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pool: SqlitePool,
+    pool: Pool,
 }
 
 /// One device with all its parts.
@@ -74,7 +94,7 @@ pub struct Page {
 }
 
 impl Reader {
-    pub(crate) fn new(pool: SqlitePool) -> Self {
+    pub(crate) fn new(pool: Pool) -> Self {
         Self { pool }
     }
 
@@ -86,7 +106,7 @@ impl Reader {
         let sql = format!(
             "SELECT {COLUMNS} FROM documents WHERE property = '' AND part = 1 AND body IS NOT NULL ORDER BY device"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool.get()).await?;
         let mut devices = Vec::with_capacity(rows.len());
         for row in &rows {
             let entry = entry(row)?;
@@ -103,7 +123,8 @@ impl Reader {
     /// [`StoreError`] when the database fails.
     pub async fn twin(&self, device: &DeviceId) -> Result<StoredTwin, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM documents WHERE device = ?1 AND body IS NOT NULL");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(device.as_str()).fetch_all(&self.pool).await?;
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(device.as_str()).fetch_all(&self.pool.get()).await?;
         let mut twin = StoredTwin::default();
         for row in &rows {
             let Entry { revision, change } = entry(row)?;
@@ -133,7 +154,7 @@ impl Reader {
                 .bind(author)
                 .bind(i64::try_from(after).unwrap_or(i64::MAX))
                 .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-                .fetch_all(&self.pool)
+                .fetch_all(&self.pool.get())
                 .await?;
             more |= rows.len() >= limit;
             for row in &rows {
@@ -151,12 +172,12 @@ impl Reader {
     /// # Errors
     /// [`StoreError`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        sqlx::query("SELECT 1").execute(&self.pool.get()).await?;
         Ok(())
     }
 
     /// Closes the connections.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.pool.get().close().await;
     }
 }

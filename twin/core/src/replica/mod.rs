@@ -227,6 +227,12 @@ impl Replica {
         self.author.acked()
     }
 
+    /// How many documents of this side wait for a commit, those of the one that is going on among them.
+    #[must_use]
+    pub fn uncommitted(&self) -> usize {
+        self.pending_at.len() + self.committing.as_ref().map_or(0, |commit| commit.authored.len())
+    }
+
     /// How far the peer's changes are committed here.
     #[must_use]
     pub fn followed(&self) -> Option<Cursor> {

@@ -25,9 +25,10 @@ impl Memory {
             let Some(twin) = self.twins.get_mut(&id.device) else { continue };
             let Some(property) = twin.properties.get_mut(&id.property) else { continue };
             property.aging = false;
+            let set_ms = property.clock_set_ms;
             let stale_at = |reported: &Reported| {
                 let limit = twin.device.definition.properties.get(&id.property)?.stale_after_ms?;
-                Some(reported.gateway_time?.after(Duration::from_millis(limit)))
+                Some(moved(reported.gateway_time?, set_ms).after(Duration::from_millis(limit)))
             };
             let Some(reported) = property.reported.as_mut().filter(|r| r.quality.is_good()) else { continue };
             match stale_at(reported) {
@@ -41,6 +42,15 @@ impl Memory {
                 }
                 None => {}
             }
+        }
+    }
+
+    /// The wall clock was set by so many milliseconds: what was read a minute ago is a minute old all the same.
+    pub fn handle_clock_set(&mut self, by_ms: i64) {
+        let ages = std::mem::take(&mut self.ages);
+        self.ages = ages.into_iter().map(|(at, id)| (moved(at, by_ms), id)).collect();
+        for property in self.twins.values_mut().flat_map(|twin| twin.properties.values_mut()) {
+            property.clock_set_ms = property.clock_set_ms.saturating_add(by_ms);
         }
     }
 
@@ -66,4 +76,8 @@ impl Memory {
         }
         (changes, touched)
     }
+}
+
+fn moved(at: Timestamp, by_ms: i64) -> Timestamp {
+    Timestamp::from_millis(at.as_millis().saturating_add(by_ms))
 }

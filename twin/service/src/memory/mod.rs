@@ -3,6 +3,7 @@
 //! Bounded by the configuration: one state for each property of each device.
 
 mod ages;
+mod anew;
 mod declare;
 mod guards;
 mod report;
@@ -39,6 +40,8 @@ struct Property {
     desired: Option<(Desired, Revision)>,
     /// Whether `Memory::ages` holds a moment for it.
     aging: bool,
+    /// By how much the clock was set since it was read, in milliseconds.
+    clock_set_ms: i64,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -42,6 +42,9 @@ impl Memory {
             let after = match update {
                 Update::Changed(change) => {
                     let defined = twin.device.definition.properties.get(&name);
+                    if change.value.is_some() {
+                        property.clock_set_ms = 0;
+                    }
                     let after = merge(before.clone(), change, defined, now);
                     if !property.aging
                         && after.quality.is_good()

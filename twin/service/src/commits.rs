@@ -1,0 +1,185 @@
+//! What the replica asks of the store and the link, and what is done when the store cannot.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tracing::{debug, warn};
+use twin_core::Revision;
+use twin_core::replica::{Commit, Effect, FetchToken, LinkCommand};
+use twin_store::{StoreError, Verdict};
+
+use crate::command::ReportError;
+use crate::service::{DeviceTwin, Error, Waiter};
+use crate::trouble::{Held, tell};
+
+impl DeviceTwin {
+    /// Does everything that the replica asks, one commit after the other.
+    pub(crate) async fn settle_effects(&mut self) -> Result<(), Error> {
+        loop {
+            self.judge_wishes();
+            let Some(effect) = self.replica.poll_effect() else { break };
+            match effect {
+                Effect::Commit(commit) => self.commit(commit).await?,
+                Effect::Fetch { token, after, up_to, limit } => {
+                    self.fetch(token, after, up_to, limit).await?;
+                }
+                Effect::Send(message) => {
+                    if let Some(connection) = self.connection
+                        && self.link.try_send(LinkCommand::Send { connection, message }).is_err()
+                    {
+                        debug!(connection, "the link's queue is full; the message will be sent again");
+                    }
+                }
+                Effect::Publish(commit) => self.handle_published(commit),
+            }
+        }
+        self.answer();
+        match &self.held {
+            None => self.publish_wishes(),
+            Some(held) => {
+                let told = held.told(self.replica.uncommitted());
+                tell(&self.health, |health| health.trouble = Some(told));
+                self.refuse_waiting();
+            }
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, commit: Arc<Commit>) -> Result<(), Error> {
+        if let Some(held) = &mut self.held {
+            held.commits.push(commit);
+            return Ok(());
+        }
+        let started = Instant::now();
+        let Err(error) = self.store.commit(&commit).await else {
+            self.handle_stored(&commit, started);
+            return Ok(());
+        };
+        // Once more at once: the log may have been full and the database not, or another program was in the way.
+        match self.store.commit_again(&commit, &error).await {
+            Ok(()) => {
+                warn!(reason = %error, "a commit failed and succeeded at the second attempt");
+                tell(&self.health, |health| health.failed_commits += 1);
+                self.handle_stored(&commit, started);
+                Ok(())
+            }
+            Err(again) => match self.store.verdict(&again) {
+                Verdict::Retry(trouble) => {
+                    tell(&self.health, |health| health.failed_commits += 1);
+                    self.held = Some(Held::new(commit, trouble, again, self.now()));
+                    Ok(())
+                }
+                Verdict::Rebuild => self.rebuild(&again).await,
+                Verdict::GiveUp => Err(again.into()),
+            },
+        }
+    }
+
+    /// Tries again what waits.
+    pub(crate) async fn retry(&mut self) -> Result<(), Error> {
+        let Some(mut held) = self.held.take() else { return Ok(()) };
+        let mut stored = 0;
+        for commit in &held.commits {
+            let started = Instant::now();
+            let outcome = match stored {
+                0 => self.store.commit_again(commit, &held.error).await,
+                _ => self.store.commit(commit).await,
+            };
+            let Err(error) = outcome else {
+                stored += 1;
+                self.handle_stored(commit, started);
+                continue;
+            };
+            tell(&self.health, |health| health.failed_commits += 1);
+            match self.store.verdict(&error) {
+                Verdict::Retry(trouble) => {
+                    held.commits.drain(..stored);
+                    held.handle_failed(trouble, error);
+                    self.held = Some(held);
+                    return Ok(());
+                }
+                Verdict::Rebuild => return self.rebuild(&error).await,
+                Verdict::GiveUp => return Err(error.into()),
+            }
+        }
+        held.handle_over();
+        // Their guards are asked again, since it is now that the wishes go out.
+        self.touched.append(&mut self.judged);
+        tell(&self.health, |health| health.trouble = None);
+        Ok(())
+    }
+
+    fn handle_stored(&mut self, commit: &Arc<Commit>, started: Instant) {
+        debug!(
+            took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            authored = commit.authored.len(),
+            followed = commit.followed.len(),
+            "committed"
+        );
+        self.replica.handle_committed(commit.token);
+        // Whoever waits for this commit does not wait for the link as well.
+        self.answer();
+    }
+
+    async fn fetch(
+        &mut self,
+        token: FetchToken,
+        after: Revision,
+        up_to: Revision,
+        limit: usize,
+    ) -> Result<(), Error> {
+        match self.store.fetch(after, up_to, limit).await {
+            Ok(entries) => {
+                let now = self.steady.now();
+                self.replica.handle_fetched(token, up_to, entries, now);
+                Ok(())
+            }
+            Err(error) => match error.verdict() {
+                Verdict::Retry(_) => {
+                    warn!(%error, "what is owed to the cloud cannot be read; the link begins anew");
+                    self.close_link(&error);
+                    Ok(())
+                }
+                Verdict::Rebuild => self.rebuild(&error).await,
+                Verdict::GiveUp => Err(error.into()),
+            },
+        }
+    }
+
+    /// Has the link begin anew: the next hello says how things stand.
+    pub(crate) fn close_link(&mut self, why: &StoreError) {
+        if let Some(connection) = self.connection.take() {
+            let _ = self.link.try_send(LinkCommand::Close { connection, reason: why.to_string() });
+            self.replica.handle_disconnected();
+        }
+    }
+
+    /// Answers those whose changes are committed.
+    pub(crate) fn answer(&mut self) {
+        let committed = self.replica.committed();
+        while let Some((_, waiter)) = self.waiting.pop_front_if(|(revision, _)| *revision <= committed) {
+            match waiter {
+                Waiter::Report(reply, updated) => drop(reply.send(Ok(updated))),
+                Waiter::State(reply, since) => drop(reply.send(Ok(since))),
+                Waiter::Override(reply, revision) => drop(reply.send(Ok(revision))),
+                Waiter::Declared(reply) => drop(reply.send(())),
+            }
+        }
+    }
+
+    /// Tells those who wait that what they said is not stored. It stays in memory, and is stored when that is possible.
+    fn refuse_waiting(&mut self) {
+        let Some(held) = &self.held else { return };
+        let trouble = held.trouble;
+        for (_, waiter) in self.waiting.drain(..) {
+            let error = ReportError::NotStored { trouble, is_kept: true };
+            match waiter {
+                Waiter::Report(reply, _) => drop(reply.send(Err(error))),
+                Waiter::State(reply, _) => drop(reply.send(Err(error))),
+                Waiter::Override(reply, _) => drop(reply.send(Err(error))),
+                // Which devices there are is kept elsewhere and said again at every start.
+                Waiter::Declared(reply) => drop(reply.send(())),
+            }
+        }
+    }
+}
