@@ -23,10 +23,9 @@ pub(super) fn take(folder: &Path) -> Result<File, StartError> {
 
 /// On a disk that is full or read-only, the file that is there, or else the folder itself, is as good a lock.
 fn without_writing(folder: &Path, path: &Path, error: Error) -> Result<File, Error> {
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem => {
-            File::open(path).or_else(|_| File::open(folder))
-        }
-        _ => Err(error),
+    let kinds = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::ReadOnlyFilesystem];
+    if !kinds.contains(&error.kind()) {
+        return Err(error);
     }
+    File::open(path).or_else(|_| File::open(folder))
 }

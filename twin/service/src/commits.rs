@@ -78,15 +78,13 @@ impl DeviceTwin {
     /// Tries again what waits.
     pub(crate) async fn retry(&mut self) -> Result<(), Error> {
         let Some(mut held) = self.held.take() else { return Ok(()) };
-        let mut stored = 0;
-        for commit in &held.commits {
+        for (stored, commit) in held.commits.iter().enumerate() {
             let started = Instant::now();
             let outcome = match stored {
                 0 => self.store.commit_again(commit, &held.error).await,
                 _ => self.store.commit(commit).await,
             };
             let Err(error) = outcome else {
-                stored += 1;
                 self.handle_stored(commit, started);
                 continue;
             };
