@@ -39,6 +39,8 @@ pub struct Gateway {
     pub api: Api,
     /// What it logs.
     pub log: Log,
+    /// The bounds of the histories of its properties.
+    pub history: History,
     /// Whether it takes a change of its files as soon as they are written.
     pub reload_on_change: bool,
     /// How long it may take to stop, 1 s to 5 min.
@@ -87,6 +89,22 @@ pub struct Log {
     pub level: Level,
     /// The form of a line.
     pub format: LogFormat,
+}
+
+/// The bounds of all histories together. Those of a property hold as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// How large the database may grow by histories, in bytes: 16 MiB to 1 TiB.
+    pub max_bytes: u64,
+    /// The age up to which any history is kept, 1 min to 10 years.
+    pub max_age: Duration,
+}
+
+impl Default for History {
+    /// 1 GiB, 365 days.
+    fn default() -> Self {
+        Self { max_bytes: 1 << 30, max_age: Duration::from_secs(365 * 86_400) }
+    }
 }
 
 /// One device.

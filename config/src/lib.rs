@@ -21,13 +21,14 @@ mod resolve;
 mod scalar;
 mod schema;
 mod secret;
+mod size;
 mod source;
 mod suggest;
 mod table;
 mod written;
 
 pub use config::{
-    Api, CertificateSource, Cloud, Config, DeviceConfig, EmbeddedBroker, ExternalBroker, Gateway, Level, Log,
+    Api, CertificateSource, Cloud, Config, DeviceConfig, EmbeddedBroker, ExternalBroker, Gateway, History, Level, Log,
     LogFormat, Loopback, Mqtt, MqttRole, MqttTls, MqttUser, PropertyConfig, RemoteApi, ReportPolicy, Tls,
     UserRights,
 };

@@ -90,7 +90,7 @@ fn table() -> Vec<(&'static str, String, &'static str)> {
             gateway("  nod: plant-7\n  data-dir: ./x\n  zzz: 1\n"),
             "3:3 gateway.nod | the key `nod` is not known here | did you mean `node`?\n\
                 4:3 gateway.data-dir | the key `data-dir` is not known here | did you mean `data_dir`?\n\
-                5:3 gateway.zzz | the key `zzz` is not known here | known here: `node`, `data_dir`, `mqtt`, `cloud`, `api`, `log`, `reload_on_change` or `shutdown_grace`",
+                5:3 gateway.zzz | the key `zzz` is not known here | known here: `node`, `data_dir`, `mqtt`, `cloud`, `api`, `log`, `history`, `reload_on_change` or `shutdown_grace`",
         ),
         (
             "node missing",
@@ -372,6 +372,22 @@ fn table() -> Vec<(&'static str, String, &'static str)> {
             "stale before the next value",
             property("        type: int\n        every: 10s\n        stale_after: 5s\n"),
             "8:22 devices.pump-1.properties.speed.stale_after | every value would be stale before the next comes, since it is read every 10s | write a longer time, some times that of `every`",
+        ),
+        (
+            "a history for no time, of no sample, of a word that is not known, and not a duration",
+            property("        type: int\n        history: 1s\n")
+                + "      a:\n        type: int\n        history: {rows: 0}\n"
+                + "      b:\n        type: int\n        history: {fro: 1d}\n"
+                + "      c:\n        type: int\n        history: yes\n",
+            "7:18 devices.pump-1.properties.speed.history | 1s is not between 1m and 3650d | write a duration from 1m to 3650d\n\
+                10:25 devices.pump-1.properties.a.history.rows | no sample at all would be kept | write a number from 1, or remove `history`\n\
+                13:19 devices.pump-1.properties.b.history.fro | the key `fro` is not known here | did you mean `for`?\n\
+                16:18 devices.pump-1.properties.c.history | `yes` is not a duration | write a number and a unit: 250ms, 1s, 5m, 24h or 30d",
+        ),
+        (
+            "a history that is too small",
+            "gateway: {node: a, history: {max_bytes: 1MB}}\ndevices: {}\n".into(),
+            "1:41 gateway.history.max_bytes | 1MB is not between 16MiB and 1TiB | write a size from 16MiB to 1TiB",
         ),
         (
             "polling what is only written",

@@ -64,7 +64,7 @@ fn secrets_that_differ_are_never_shown() {
 }
 
 /// Changes of the example that each make it another configuration.
-const CHANGES: [(&str, &str); 24] = [
+const CHANGES: [(&str, &str); 27] = [
     ("deadband: 0.05", "deadband_percent: 5"),
     ("node: plant-7", "node: plant-8"),
     ("data_dir: ./data", "data_dir: ./other"),
@@ -74,6 +74,9 @@ const CHANGES: [(&str, &str); 24] = [
     ("format: auto", "format: json"),
     ("shutdown_grace: 10s", "shutdown_grace: 11s"),
     ("shutdown_grace: 10s", "reload_on_change: true"),
+    ("shutdown_grace: 10s", "history: { max_bytes: 64MiB, max_age: 90d }"),
+    ("stale_after: 10s", "history: 30d"),
+    ("stale_after: 10s", "history: { rows: 100 }"),
     ("shutdown_grace: 10s", "cloud: { url: 'wss://c' }"),
     ("type: float\n        unit: bar", "type: int\n        unit: bar"),
     ("unit: bar", "unit: Pa"),

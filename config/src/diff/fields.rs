@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use twin_core::history::HistoryPolicy;
 use twin_core::{Access, AlarmRule, Condition, DeviceDefinition, Guard, PropertyDefinition, Rate};
 
 use super::{FieldDiff, Values, pairs, rights};
 use crate::config::{
-    Cloud, DeviceConfig, EmbeddedBroker, ExternalBroker, Gateway, Log, LogFormat, Mqtt, PropertyConfig,
+    Cloud, DeviceConfig, EmbeddedBroker, ExternalBroker, Gateway, History, Log, LogFormat, Mqtt, PropertyConfig,
     ReportPolicy,
 };
 
@@ -49,7 +50,7 @@ fn access_word(access: Access) -> &'static str {
 
 /// What differs of the settings of the gateway.
 pub(super) fn gateway(old: &Gateway, new: &Gateway) -> Vec<FieldDiff> {
-    let Gateway { node, data_dir, mqtt, cloud, api, log, reload_on_change, shutdown_grace } = old;
+    let Gateway { node, data_dir, mqtt, cloud, api, log, history, reload_on_change, shutdown_grace } = old;
     let mut fields = Fields::default();
     fields.shown("node", text(node), text(&new.node));
     fields.shown("data_dir", text(data_dir.display()), text(new.data_dir.display()));
@@ -67,6 +68,10 @@ pub(super) fn gateway(old: &Gateway, new: &Gateway) -> Vec<FieldDiff> {
         LogFormat::Json => "json",
     };
     fields.shown("log.format", text(word(*format)), text(word(new.log.format)));
+    let History { max_bytes, max_age } = history;
+    let size = |bytes: u64| Some(crate::size::words(bytes));
+    fields.shown("history.max_bytes", size(*max_bytes), size(new.history.max_bytes));
+    fields.shown("history.max_age", duration(*max_age), duration(new.history.max_age));
     fields.shown("reload_on_change", text(reload_on_change), text(new.reload_on_change));
     fields.shown("shutdown_grace", duration(*shutdown_grace), duration(new.shutdown_grace));
     fields.0
@@ -130,6 +135,7 @@ pub(super) fn property(protocol: Option<&str>, old: &PropertyConfig, new: &Prope
         stale_after_ms: _,
         guard,
         alarms,
+        history,
     } = definition;
     let mut fields = Fields::default();
     fields.shown("type", text(value_type), text(new.definition.value_type));
@@ -159,6 +165,12 @@ pub(super) fn property(protocol: Option<&str>, old: &PropertyConfig, new: &Prope
     for (name, old, new) in pairs(alarms, &new.definition.alarms) {
         fields.shown(format!("alarms.{name}"), old.map(alarm), new.map(alarm));
     }
+    let age = |history: HistoryPolicy| {
+        history.for_ms.map_or_else(|| "as long as the gateway allows".to_owned(), crate::duration::words)
+    };
+    let rows = |history: HistoryPolicy| history.rows.map(|rows| rows.to_string());
+    fields.shown("history", history.map(age), new.definition.history.map(age));
+    fields.shown("history.rows", history.and_then(rows), new.definition.history.and_then(rows));
     fields.0
 }
 

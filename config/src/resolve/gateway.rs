@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::rights;
 use super::secrets::Secrets;
-use crate::config::{Cloud, ExternalBroker, Gateway, Log, Mqtt};
+use crate::config::{Cloud, ExternalBroker, Gateway, History, Log, Mqtt};
 use crate::decode::{Sink, Spot, decode};
 use crate::node::Node;
 use crate::source::Span;
@@ -41,6 +41,11 @@ pub(crate) fn gateway(
         }
     };
     let api = at(&spot, &["api"], |spot| rights::api(spot, written.api, sink));
+    let most = History::default();
+    let history = History {
+        max_bytes: written.history.max_bytes.map_or(most.max_bytes, |bytes| bytes.get()),
+        max_age: written.history.max_age.map_or(most.max_age, |age| age.get()),
+    };
     Some(Gateway {
         node: written.node,
         data_dir: written.data_dir.into(),
@@ -48,6 +53,7 @@ pub(crate) fn gateway(
         cloud: written.cloud.map(|cloud| Cloud { url: cloud.url, token: cloud.token }),
         api,
         log: Log { level: written.log.level, format: written.log.format },
+        history,
         reload_on_change: written.reload_on_change,
         shutdown_grace: written.shutdown_grace.map_or(SHUTDOWN_GRACE, |grace| grace.get()),
     })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use twin_core::history::HistoryPolicy;
 use twin_core::{Access, Condition, PropertyDefinition, Range, Value, ValueType};
 
 use crate::config::{PropertyConfig, ReportPolicy};
@@ -10,6 +11,7 @@ use crate::decode::{Sink, Spot, check_fault, decode};
 use crate::node::{Entry, Kind};
 use crate::protocol::Protocol;
 use crate::source::Span;
+use crate::written::history::{HistoryAge, HistoryWritten};
 use crate::written::property::{PropertyWritten, ReportWritten};
 
 /// How often a property is read when nothing is said.
@@ -27,7 +29,7 @@ pub(super) struct Property {
 
 /// Reads one property; nothing where it is wrong.
 pub(super) fn property(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink) -> Option<Property> {
-    let held_out = protocols.iter().map(Protocol::name).chain(["one_of", "alarms"]).collect::<Vec<_>>();
+    let held_out = protocols.iter().map(Protocol::name).chain(["one_of", "alarms", "history"]).collect::<Vec<_>>();
     let decoded = decode::<PropertyWritten>(spot, &held_out, sink);
     let found = only_protocol(spot, protocols, "a property lives in one protocol only", sink);
     let point = found.map(|(protocol, entry)| (protocol.point.decode)(&spot.below(entry), sink));
@@ -41,6 +43,9 @@ pub(super) fn property(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink)
     definition.description = written.description;
     if let Some(entry) = spot.node.entry("one_of") {
         definition.one_of = rules.one_of(&spot.below(entry), &definition, sink);
+    }
+    if let Some(entry) = spot.node.entry("history") {
+        definition.history = history(&spot.below(entry), sink);
     }
     let every = written.every.map_or(EVERY, |every| every.get());
     rules.polling(sink);
@@ -205,7 +210,7 @@ impl Rules<'_> {
         if self.access.readable() {
             return;
         }
-        for key in ["every", "report", "stale_after"] {
+        for key in ["every", "report", "stale_after", "history"] {
             if let Some(entry) = self.spot.node.entry(key) {
                 let finding = self
                     .spot
@@ -277,6 +282,25 @@ impl Rules<'_> {
         }
         ReportPolicy { deadband, deadband_percent, max_silence, min_interval }
     }
+}
+
+/// How much history is kept: a duration, or a map that says more.
+fn history(spot: &Spot<'_>, sink: &mut Sink) -> Option<HistoryPolicy> {
+    if spot.node.is_unread() || spot.node.is_null() {
+        return None;
+    }
+    let millis = |age: HistoryAge| u64::try_from(age.get().as_millis()).ok();
+    if let Kind::Scalar(_) = &spot.node.kind {
+        let age = decode::<HistoryAge>(spot, &[], sink).if_clean()?;
+        return Some(HistoryPolicy { for_ms: millis(age), rows: None });
+    }
+    let written = decode::<HistoryWritten>(spot, &[], sink).if_clean()?;
+    if let (Some(0), Some(entry)) = (written.rows, spot.node.entry("rows")) {
+        let finding = spot.below(entry).finding("no sample at all would be kept");
+        sink.fault(finding.hint("write a number from 1, or remove `history`"));
+        return None;
+    }
+    Some(HistoryPolicy { for_ms: written.keep_for.and_then(millis), rows: written.rows.map(u64::from) })
 }
 
 /// The value that is written here, if it is of the type.

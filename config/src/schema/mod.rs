@@ -11,6 +11,7 @@ use crate::protocol::{BodyType, Protocol};
 use crate::written::device::{DeviceWritten, ModelWritten, TableWritten};
 use crate::written::gateway::GatewayWritten;
 use crate::written::guard::AlarmWritten;
+use crate::written::history::{HistoryAge, HistoryWritten};
 use crate::written::parameter::ParameterWritten;
 use crate::written::property::PropertyWritten;
 use references::{Instead, admit};
@@ -27,10 +28,12 @@ pub fn json_schema(protocols: &[Protocol]) -> Value {
         generator.subschema_for::<ParameterWritten>(),
         generator.subschema_for::<TableWritten>(),
         generator.subschema_for::<AlarmWritten>(),
+        generator.subschema_for::<HistoryWritten>(),
     ] {
         // They are definitions now; the references to them are written below.
         drop(schema);
     }
+    let history_age = generator.subschema_for::<HistoryAge>().to_value();
     let mut bodies = |body: fn(&Protocol) -> BodyType| -> Vec<(String, Value)> {
         protocols
             .iter()
@@ -60,7 +63,11 @@ pub fn json_schema(protocols: &[Protocol]) -> Value {
     });
     let equals = json!({ "description": "Raised when the value is this one." });
     extend(&mut definitions, "AlarmWritten", [("equals".into(), equals)]);
-    let special = [("one_of".into(), one_of), ("alarms".into(), alarms)];
+    let history = json!({
+        "description": "Keep a history: for how long, such as 30d, or `for` and the most `rows`. Default: none",
+        "anyOf": [history_age, { "$ref": "#/$defs/HistoryWritten" }],
+    });
+    let special = [("one_of".into(), one_of), ("alarms".into(), alarms), ("history".into(), history)];
     extend(&mut definitions, "PropertyWritten", special.into_iter().chain(points));
     let in_model = [("properties".into(), properties.clone())].into_iter().chain(links.clone());
     extend(&mut definitions, "ModelWritten", in_model);

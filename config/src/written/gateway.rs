@@ -12,6 +12,7 @@ use super::rights::{ApiWritten, EmbeddedWritten};
 use crate::duration::BoundedDuration;
 use crate::endpoint::Endpoint;
 use crate::secret::Secret;
+use crate::written::history::GatewayHistoryWritten;
 
 /// The gateway itself.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -34,6 +35,9 @@ pub(crate) struct GatewayWritten {
     /// What is logged.
     #[serde(default)]
     pub(crate) log: LogWritten,
+    /// The bounds of the histories of properties.
+    #[serde(default)]
+    pub(crate) history: GatewayHistoryWritten,
     /// Take a change of the configuration's files as soon as they are written; otherwise `twinspan reload`, `twinspan apply`
     /// or SIGHUP does. Default: false
     #[serde(default)]

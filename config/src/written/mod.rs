@@ -4,6 +4,7 @@
 pub(crate) mod device;
 pub(crate) mod gateway;
 pub(crate) mod guard;
+pub(crate) mod history;
 pub(crate) mod parameter;
 pub(crate) mod property;
 pub(crate) mod rights;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alarm::{AlarmRule, RuleName};
 use crate::guard::{Guard, Guarded};
+use crate::history::HistoryPolicy;
 use crate::id::PropertyName;
 use crate::value::{TypeMismatch, Value, ValueType};
 
@@ -85,6 +86,9 @@ pub struct PropertyDefinition {
     /// Its alarms.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub alarms: BTreeMap<RuleName, AlarmRule>,
+    /// How much of its history is kept; none: no history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<HistoryPolicy>,
 }
 
 /// Why a value cannot be wanted of a property.
@@ -134,6 +138,7 @@ impl PropertyDefinition {
             stale_after_ms: None,
             guard: None,
             alarms: BTreeMap::new(),
+            history: None,
         }
     }
 
