@@ -1,8 +1,10 @@
 //! The edge: everything of the gateway, wired in `wiring.rs` and nowhere else.
 
 pub mod api;
+pub mod backup;
 pub mod cli;
 pub mod clock;
+pub mod doctor;
 pub mod eventbus;
 pub mod files;
 pub mod log;

@@ -4,6 +4,8 @@ mod doors;
 pub(crate) mod fleet;
 mod folder;
 mod mappers;
+mod pulse;
+mod reach;
 mod stages;
 mod start;
 
@@ -22,7 +24,11 @@ use twin_api::NotReady;
 use twin_core::NodeName;
 use twin_core::replica::Limits;
 
+pub(crate) use folder::take as lock_folder;
+pub(crate) use mappers::external as external_broker;
 pub use mappers::{protocols, run_mapper};
+pub use pulse::Pulse;
+pub(crate) use reach::{reach, serial_ports};
 pub use start::StartError;
 
 use crate::api::{self, Api, Probe};
@@ -54,6 +60,7 @@ pub struct Gateway {
     grace: Duration,
     link: Option<watch::Receiver<LinkStatus>>,
     running: Running,
+    service: device_twin::Handle,
     /// In the order in which they are stopped.
     stages: Vec<Stage>,
     /// After the stages, which work in it.
@@ -199,7 +206,7 @@ impl Gateway {
         let stop = mqtt.token();
         let rest = api::Parts {
             node: node.clone(),
-            service: handle,
+            service: handle.clone(),
             reader,
             probe: Arc::new(health),
             running: running.clone(),
@@ -215,6 +222,7 @@ impl Gateway {
             grace,
             link: link_status,
             running,
+            service: handle,
             stages: vec![mappers, mqtt, twin, link],
             _folder: folder,
         })
@@ -242,6 +250,12 @@ impl Gateway {
     #[must_use]
     pub fn running(&self) -> &Running {
         &self.running
+    }
+
+    /// What a service manager is told while the gateway runs.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse { service: self.service.clone(), link: self.link.clone(), addresses: self.addresses.clone() }
     }
 
     /// Runs until `stop`, then stops stage by stage: mappers; MQTT and REST; DeviceTwin, which commits what it has and

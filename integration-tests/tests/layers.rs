@@ -19,6 +19,8 @@ const FLOORS: [&[&str]; 5] = [
         "cloud-store",
         "rights",
         "audit",
+        "host",
+        "backup",
     ],
     &["config-import", "mqtt-link", "mqtt-broker", "edgehub", "device-twin", "cloudhub"],
     &["mapper-sdk", "twinspan", "twinspan-cloud"],

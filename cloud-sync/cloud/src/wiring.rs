@@ -142,6 +142,18 @@ impl Bound {
             ("REST", Ok(()))
         });
         tracing::info!(page = %format!("http://{rest_address}/"), hub = ?hub_addresses, "the cloud is ready");
+        host::systemd::ready(&format!("running; REST http://{rest_address}, nodes {hub_addresses:?}"));
+        let (ended, pulse) = (CancellationToken::new(), store.clone());
+        let _end = ended.clone().drop_guard();
+        let mut watchdog = JoinSet::new();
+        watchdog.spawn(host::systemd::feed(
+            move || {
+                let store = pulse.clone();
+                // A store that has failed is not one that hangs: it ends the process.
+                async move { drop(store.changes_range().await) }
+            },
+            ended,
+        ));
         let first = tokio::select! {
             // First of all: once it is told to stop, a task that ends is none that ends early.
             biased;
@@ -150,6 +162,7 @@ impl Bound {
             ended = tasks.join_next() => early(ended),
         };
         stop.cancel();
+        host::systemd::stopping();
         let rest = tokio::time::timeout(GRACE, drain(&mut tasks)).await;
         let stopped =
             rest.unwrap_or_else(|_| Err(Error::Stuck { what: "the link or REST".into(), after: GRACE }));

@@ -7,6 +7,7 @@ mod clock;
 mod connect;
 mod enrol;
 mod error;
+mod examine;
 mod hub;
 mod identity;
 mod settings;
@@ -14,6 +15,7 @@ mod status;
 mod tls;
 
 pub use error::{Error, LinkError};
+pub use examine::{Examined, examine};
 pub use hub::EdgeHub;
 pub use settings::{CloudUrl, InvalidUrl, Settings};
 pub use status::{LinkState, LinkStatus};

@@ -1,5 +1,6 @@
 //! The command line: what an integrator and an operator type.
 
+mod backup;
 #[cfg(feature = "ble")]
 mod ble;
 mod check;
@@ -7,6 +8,7 @@ mod config;
 mod configure;
 mod device;
 mod diff;
+mod doctor;
 mod import;
 #[cfg(feature = "opcua")]
 mod opcua;
@@ -116,6 +118,44 @@ enum Command {
     },
     /// Make, list and revoke the tokens with which others may use the REST interface.
     Token(token::TokenCli),
+    /// Look for what is wrong with the gateway and its machine, and say what mends it; whether it runs or not.
+    ///
+    /// Ends with 1 when something does not work.
+    Doctor {
+        /// The configuration: a YAML file, or a folder of them.
+        #[arg(default_value = "/etc/twinspan", env = "TWINSPAN_CONFIG")]
+        config: PathBuf,
+        /// The gateway's `gateway.data_dir`, when the configuration cannot be read.
+        #[arg(long, default_value = "./data", env = "TWINSPAN_DATA_DIR")]
+        data_dir: PathBuf,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        remote: remote::Remote,
+    },
+    /// Write a backup of a gateway's data, while it runs or not.
+    Backup {
+        /// The file, for example plant.tar.gz; only its owner can read it.
+        file: PathBuf,
+        /// The gateway's `gateway.data_dir`.
+        #[arg(long, default_value = "./data", env = "TWINSPAN_DATA_DIR")]
+        data_dir: PathBuf,
+        /// Also the keys of the node, of OPC UA and of ZigBee networks.
+        #[arg(long)]
+        with_keys: bool,
+    },
+    /// Bring a backup back. The gateway must not run meanwhile.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// The gateway's `gateway.data_dir`.
+        #[arg(long, default_value = "./data", env = "TWINSPAN_DATA_DIR")]
+        data_dir: PathBuf,
+        /// Put the data that is there aside; it is not deleted.
+        #[arg(long)]
+        force: bool,
+    },
     /// Run one mapper alone, against any MQTT broker.
     Mapper {
         /// Its protocol, for example modbus.
@@ -235,6 +275,11 @@ pub fn main() -> ExitCode {
             configure::rollback(revision, note, dry_run, &remote)
         }
         Command::Status { all, json, remote } => status::status(all, json, &remote),
+        Command::Doctor { config, data_dir, json, remote } => {
+            doctor::doctor(&config, &data_dir, json, &remote)
+        }
+        Command::Backup { file, data_dir, with_keys } => backup::backup(&file, &data_dir, with_keys),
+        Command::Restore { file, data_dir, force } => backup::restore_backup(&file, &data_dir, force),
         Command::History { remote } => configure::history(&remote),
         Command::Token(token) => token::token(token),
         Command::Mapper { protocol, config, broker, username, password_env } => {

@@ -44,6 +44,13 @@ impl Remote {
         self.ask(Method::POST, path, body.into()).await
     }
 
+    /// What a GET is answered with, whatever the status.
+    pub(super) async fn look(&self, path: &str) -> anyhow::Result<serde_json::Value> {
+        let (status, body) = self.exchange(Method::GET, path, Bytes::new()).await?;
+        serde_json::from_slice(&body)
+            .with_context(|| format!("the gateway answers {status}, and not as it should"))
+    }
+
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, Refusal> {
         let (status, body) = self.exchange(method, path, body).await.map_err(Refusal::Unreachable)?;
         if status.is_success() {

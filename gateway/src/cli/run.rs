@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -44,6 +45,12 @@ pub(super) fn run(path: &Path, data_dir: &Path) -> ExitCode {
                 reload(&running).await;
             }
         };
+        let pulse = gateway.pulse();
+        // It goes on while the gateway ends: that may take longer than the service manager waits for the next beat.
+        let ended = CancellationToken::new();
+        let _end = ended.clone().drop_guard();
+        let mut beat = JoinSet::new();
+        beat.spawn(pulse.run(ended));
         tokio::select! {
             ended = gateway.run(stop) => ended?,
             () = reload => {}
@@ -54,8 +61,13 @@ pub(super) fn run(path: &Path, data_dir: &Path) -> ExitCode {
 
 async fn reload(running: &Running) {
     info!(signal = "SIGHUP", "reading the configuration again");
+    host::systemd::reloading();
     // How it went is logged where it happens.
-    let _ = running.reload().await;
+    let outcome = running.reload().await;
+    host::systemd::ready(match outcome {
+        Ok(_) => "running, the configuration was read again",
+        Err(_) => "running with the configuration before: the new one is wrong, the log says where",
+    });
 }
 
 /// Runs one mapper against a broker until a signal. SIGHUP reads the configuration again.
@@ -144,6 +156,7 @@ async fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
         _ = interrupt.recv() => "SIGINT",
     };
     info!(signal = name, "stopping");
+    host::systemd::stopping();
     stop.cancel();
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::StartError;
 
 /// Takes the folder, making it when it is not there; it is given back when the file is dropped, or the process dies.
-pub(super) fn take(folder: &Path) -> Result<File, StartError> {
+pub(crate) fn take(folder: &Path) -> Result<File, StartError> {
     let path = folder.join("lock");
     let failed = |source| StartError::Folder { path: path.clone(), source };
     // Configurations with their secrets are kept in it.

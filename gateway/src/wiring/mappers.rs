@@ -130,7 +130,7 @@ fn devices_of(config: &Config, protocol: &str) -> Vec<Arc<DeviceConfig>> {
 }
 
 /// How a broker of somebody else is reached.
-pub(super) fn external(broker: &ExternalBroker, client_id: &str) -> Result<LinkSettings, StartError> {
+pub(crate) fn external(broker: &ExternalBroker, client_id: &str) -> Result<LinkSettings, StartError> {
     let mut settings = LinkSettings::new(&broker.url.to_string(), client_id);
     settings.username.clone_from(&broker.username);
     settings.password = broker.password.as_ref().map(|secret| secret.expose().to_owned());

@@ -1,6 +1,7 @@
 //! What every parser of outside bytes has to stand: one function for each, which takes any bytes and panics only when a
 //! rule is broken. The fuzz targets in `fuzz/` call them, and `tests/corpus.rs` with what has been found worth keeping.
 
+mod backup;
 mod ble;
 mod link;
 mod mqtt;
@@ -10,6 +11,7 @@ mod taken;
 mod written;
 mod zigbee;
 
+pub use backup::backup_file;
 pub use ble::ble_codec;
 pub use link::{enrol, join_token, link_frame, link_session};
 pub use mqtt::{
@@ -26,7 +28,8 @@ pub use zigbee::{zigbee_link, zigbee_message};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 26] = [
+pub const TARGETS: [Target; 27] = [
+    ("backup_file", backup_file),
     ("ble_codec", ble_codec),
     ("changes_token", changes_token),
     ("config_text", config_text),

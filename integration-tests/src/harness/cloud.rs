@@ -20,6 +20,7 @@ pub struct Cloud {
     rest: Port,
     hub: Port,
     plain: Port,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Cloud {
@@ -29,8 +30,14 @@ impl Cloud {
     /// When it does not start.
     pub async fn start() -> Self {
         let folder = TempDir::new().expect("a folder for the cloud");
-        let mut cloud =
-            Self { folder, rest: Port::free(), hub: Port::free(), plain: Port::free(), process: None };
+        let mut cloud = Self {
+            folder,
+            rest: Port::free(),
+            hub: Port::free(),
+            plain: Port::free(),
+            environment: Vec::new(),
+            process: None,
+        };
         cloud.start_again().await;
         cloud
     }
@@ -44,12 +51,18 @@ impl Cloud {
         command.arg("--data").arg(self.data());
         command.args(["--listen", &self.rest.address(), "--hub", &self.hub.address()]);
         command.args(["--hub-plain", &self.plain.address()]);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         self.process = Some(Process::start("the cloud", &mut command, &self.folder.path().join("log")));
         eventually("the cloud is ready", async || {
             let answer = request(&self.rest(), "GET", "/readyz", None).await.map_err(|e| e.to_string())?;
             if answer.status == 200 { Ok(()) } else { Err(answer.body.to_string()) }
         })
         .await;
+    }
+
+    /// Starts its process from now on with this in its environment as well.
+    pub fn set_environment(&mut self, name: &'static str, value: &str) {
+        self.environment.push((name, value.to_owned()));
     }
 
     fn data(&self) -> PathBuf {

@@ -48,6 +48,7 @@ pub struct Edge {
     folder: TempDir,
     api: Port,
     mqtt: Port,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Edge {
@@ -90,7 +91,7 @@ impl Edge {
             api.address(),
         );
         std::fs::write(folder.path().join("gateway.yaml"), text).expect("the configuration can be written");
-        Self { node: node.to_owned(), folder, api, mqtt, process: None }
+        Self { node: node.to_owned(), folder, api, mqtt, environment: Vec::new(), process: None }
     }
 
     /// Starts its process, on the same folder and ports, and waits until it is ready.
@@ -111,7 +112,13 @@ impl Edge {
         let mut command = Command::new(binary("twinspan"));
         command.arg("run").arg(self.config()).env_remove("RUST_LOG");
         command.env("TWINSPAN_DATA_DIR", self.folder.path().join("data"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         self.process = Some(Process::start("the gateway", &mut command, &self.folder.path().join("log")));
+    }
+
+    /// Starts its process from now on with this in its environment as well.
+    pub fn set_environment(&mut self, name: &'static str, value: &str) {
+        self.environment.push((name, value.to_owned()));
     }
 
     /// Its configuration.

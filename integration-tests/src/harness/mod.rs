@@ -13,6 +13,7 @@ mod peers;
 mod ports;
 mod process;
 mod same;
+mod service_manager;
 mod wait;
 
 pub use cloud::Cloud;
@@ -26,4 +27,5 @@ pub use peers::{ModbusPlc, Mosquitto, SKIP_PEERS};
 pub use ports::Port;
 pub use process::{Process, binary};
 pub use same::{comparable, difference};
+pub use service_manager::ServiceManager;
 pub use wait::{eventually, eventually_within};

@@ -137,4 +137,5 @@ pub(crate) enum Command {
     Declare(BTreeMap<DeviceId, DeviceDefinition>, oneshot::Sender<()>),
     Override(Vec<OverrideRequest>, Reply<Revision>),
     Wishes(DeviceId, oneshot::Sender<Vec<crate::memory::Wish>>),
+    Ping(oneshot::Sender<()>),
 }

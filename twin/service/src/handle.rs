@@ -120,6 +120,16 @@ impl Handle {
         answer.await.map_err(|_| Stopped)
     }
 
+    /// Answers when the service comes to it: whether it works, for a watchdog.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the service has ended.
+    pub async fn ping(&self) -> Result<(), Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Ping(reply)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
     /// Everything committed from now on. A listener that falls behind is told so and reads the store.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {

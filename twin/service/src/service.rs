@@ -326,6 +326,7 @@ impl DeviceTwin {
             Command::Wishes(device, reply) => {
                 let _ = reply.send(self.memory.wishes(&device, now));
             }
+            Command::Ping(reply) => drop(reply.send(())),
         }
     }
 

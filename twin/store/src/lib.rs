@@ -6,6 +6,7 @@
 mod again;
 mod commit;
 mod configurations;
+pub mod copy;
 mod cursors;
 mod damage;
 mod documents;

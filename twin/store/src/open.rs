@@ -15,7 +15,7 @@ use crate::reader::{Pool, Reader};
 use crate::{StoreError, commit, cursors, documents};
 
 /// The version of the schema below, kept in `PRAGMA user_version`.
-const SCHEMA_VERSION: i64 = 1;
+pub(crate) const SCHEMA_VERSION: i64 = 1;
 
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,94 @@
+//! Certificates that the gateway shows to others.
+
+use std::path::PathBuf;
+
+use super::Finding;
+
+const TOPIC: &str = "certificates";
+const DAY_S: i64 = 86_400;
+/// It is time to see to it.
+const SOON_S: i64 = 30 * DAY_S;
+
+/// A certificate in the data folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// Its file.
+    pub path: PathBuf,
+    /// Whom it names.
+    pub subject: String,
+    /// From when it is valid, in seconds since 1970.
+    pub not_before: i64,
+    /// Until when it is.
+    pub not_after: i64,
+}
+
+/// What is to be said of them; `now` is in seconds since 1970.
+#[must_use]
+pub fn judge(certificates: &[Certificate], now: i64) -> Vec<Finding> {
+    let of = |certificate: &Certificate| {
+        let Certificate { path, subject, not_before, not_after } = certificate;
+        let (path_text, days) = (path.display(), (not_after - now) / DAY_S);
+        let mend = mend(&path.to_string_lossy());
+        if now < *not_before {
+            return Finding::fail(
+                TOPIC,
+                format!("the certificate of `{subject}` in {path_text} is not valid yet"),
+                "the clock of this machine, or of the one that made it, is wrong; see `timedatectl`",
+            );
+        }
+        if now >= *not_after {
+            return Finding::fail(
+                TOPIC,
+                format!("the certificate of `{subject}` in {path_text} ended {} days ago", -days),
+                mend,
+            );
+        }
+        let says = format!("the certificate of `{subject}` in {path_text} ends in {days} days");
+        if not_after - now < SOON_S { Finding::warn(TOPIC, says, mend) } else { Finding::ok(TOPIC, says) }
+    };
+    if certificates.is_empty() {
+        return vec![Finding::ok(
+            TOPIC,
+            "the gateway has no certificate of its own yet, and needs none for what it does",
+        )];
+    }
+    certificates.iter().map(of).collect()
+}
+
+fn mend(path: &str) -> String {
+    if path.contains("/link/") {
+        return "make a token (`twinspan-cloud token create --node NAME`), name it in `gateway.cloud.token`, stop the gateway, \
+                delete this file and start it"
+            .to_owned();
+    }
+    if path.contains("/opcua/") {
+        return "start the gateway again: it renews this one by itself; then have the servers trust the new one".to_owned();
+    }
+    "replace it by a new one".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Level;
+
+    #[test]
+    fn what_ends_soon_is_warned_of_and_what_has_ended_fails() {
+        let certificate = |from, to| Certificate {
+            path: "/data/link/identity.pem".into(),
+            subject: "CN=plant".into(),
+            not_before: from * DAY_S,
+            not_after: to * DAY_S,
+        };
+        let level = |from, to| judge(&[certificate(from, to)], 100 * DAY_S)[0].level;
+        assert_eq!(level(0, 200), Level::Ok);
+        assert_eq!(level(0, 120), Level::Warn);
+        assert_eq!(level(0, 100), Level::Fail);
+        assert_eq!(level(101, 200), Level::Fail);
+        let found = judge(&[certificate(0, 50)], 100 * DAY_S);
+        assert!(
+            found[0].says.contains("50 days ago")
+                && found[0].mend.as_deref().unwrap().contains("token create")
+        );
+    }
+}
