@@ -1,12 +1,16 @@
 //! How the gateway as a whole stands: gathered where it happens, shown by REST, `/metrics` and the command line.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use device_twin::Handle;
 use edgehub::{LinkState, LinkStatus};
 use mapper_sdk::Figures;
+use tokio::sync::mpsc::WeakSender;
 use tokio::sync::watch;
 use twin_core::Timestamp;
+use twin_core::replica::LinkCommand;
 
 use crate::eventbus::Counters;
 
@@ -39,6 +43,10 @@ pub struct Overview {
     pub counters: Arc<Counters>,
     /// What the mappers have counted.
     pub mappers: Mappers,
+    /// The folder of the databases.
+    pub data_dir: PathBuf,
+    /// What waits between the service and the link.
+    pub link_queue: WeakSender<LinkCommand>,
 }
 
 impl Overview {
@@ -46,6 +54,31 @@ impl Overview {
     #[must_use]
     pub fn link(&self) -> Option<LinkStatus> {
         self.link.as_ref().map(|link| link.borrow().clone())
+    }
+}
+
+/// A queue between two parts of the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queue {
+    /// Its name.
+    pub name: &'static str,
+    /// How much waits in it.
+    pub waiting: usize,
+    /// How much may.
+    pub capacity: usize,
+}
+
+impl Overview {
+    /// The queues between the parts, that of the service among them.
+    #[must_use]
+    pub fn queues(&self, service: &Handle) -> Vec<Queue> {
+        let (waiting, capacity) = service.queue();
+        let mut queues = vec![Queue { name: "device_twin", waiting, capacity }];
+        if let Some(link) = self.link_queue.upgrade() {
+            let capacity = link.max_capacity();
+            queues.push(Queue { name: "link", waiting: capacity - link.capacity(), capacity });
+        }
+        queues
     }
 }
 

@@ -112,6 +112,7 @@ impl Gateway {
 
         let (link_events, events) = mpsc::channel(LINK_QUEUE);
         let (commands, link_commands) = mpsc::channel(LINK_QUEUE);
+        let link_queue = commands.downgrade();
         let settings = Settings {
             data_dir: gateway.data_dir.clone(),
             incarnation: clock::incarnation().map_err(StartError::Random)?,
@@ -192,6 +193,8 @@ impl Gateway {
             link: link_status.clone(),
             counters,
             mappers: Mappers::default(),
+            data_dir: gateway.data_dir.clone(),
+            link_queue,
         };
         let fleet = Fleet::new(login, gateway.data_dir.clone(), overview.mappers.clone());
         fleet.check(&config.devices)?;

@@ -1,17 +1,17 @@
 //! What this process uses, as `/proc` tells.
 
-/// Ticks in a second, as `/proc` counts them: what the kernel shows to programs, whatever it counts itself (proc(5)).
-const TICKS: f64 = 100.0;
+/// Milliseconds of a tick, as `/proc` counts them: what the kernel shows to programs, whatever it counts itself (proc(5)).
+const TICK_MS: u64 = 10;
 
 /// What this process uses.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Memory that is really there, in bytes.
     pub resident_bytes: u64,
     /// Memory that is really there and not that of a file, in bytes.
     pub anonymous_bytes: u64,
-    /// The processor's time, in seconds.
-    pub cpu_seconds: f64,
+    /// The processor's time, in milliseconds.
+    pub cpu_ms: u64,
     /// Open descriptors.
     pub open_fds: u64,
     /// How many may be open; none where the system does not say.
@@ -38,13 +38,13 @@ fn parse(status: &str, stat: &str, limits: &str) -> Usage {
         |name: &str| field(name).and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
     // The name of the program may hold blanks and brackets; what follows it does not.
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: f64 =
-        after_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<f64>().ok()).sum();
+    let ticks: u64 =
+        after_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
     let max = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     Usage {
         resident_bytes: number("VmRSS").unwrap_or(0).saturating_mul(1024),
         anonymous_bytes: number("RssAnon").unwrap_or(0).saturating_mul(1024),
-        cpu_seconds: ticks / TICKS,
+        cpu_ms: ticks.saturating_mul(TICK_MS),
         open_fds: 0,
         max_fds: max.and_then(|rest| rest.split_whitespace().next()?.parse().ok()),
         threads: number("Threads").unwrap_or(0),
@@ -71,8 +71,8 @@ mod tests {
             "Max open files            1024     4096   files\n",
         );
         assert_eq!(
-            (usage.cpu_seconds, usage.resident_bytes, usage.threads, usage.max_fds),
-            (3.0, 10_240, 4, Some(1024))
+            (usage.cpu_ms, usage.resident_bytes, usage.threads, usage.max_fds),
+            (3_000, 10_240, 4, Some(1024))
         );
     }
 

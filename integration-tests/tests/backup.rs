@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use integration_tests::harness::{
-    Cloud, Edge, Mqtt, Uplink, binary, difference, eventually, eventually_within, request,
+    Cloud, Edge, Mqtt, Uplink, binary, difference, eventually, eventually_within,
 };
 use serde_json::{Value, json};
 
@@ -22,8 +22,7 @@ async fn report(mqtt: &mut Mqtt, value: i64) {
 }
 
 async fn want(cloud: &Cloud, value: i64) {
-    let path = format!("/api/v1/nodes/{NODE}/devices/{DEVICE}/desired");
-    let answer = request(&cloud.rest(), "PATCH", &path, Some(json!({"b": value}))).await.unwrap();
+    let answer = cloud.want(NODE, DEVICE, &json!({"b": value})).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
 

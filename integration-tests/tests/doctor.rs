@@ -62,7 +62,8 @@ async fn a_gateway_that_works_is_found_to_work() {
     said.has("ports", "ok", &["REST", "twinspan"]);
     said.has("ports", "ok", &["MQTT", "twinspan"]);
     said.has("devices", "ok", &["were not asked"]);
-    let failed: Vec<_> = said.report["findings"].as_array().unwrap().iter().filter(|f| f["level"] == "fail").collect();
+    let failed: Vec<_> =
+        said.report["findings"].as_array().unwrap().iter().filter(|f| f["level"] == "fail").collect();
     assert!(failed.is_empty() && said.code == Some(0), "{failed:?}");
     assert_eq!(said.report["running"], true);
 }

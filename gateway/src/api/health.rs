@@ -24,15 +24,20 @@ pub(super) async fn alive() -> Json<Health> {
 pub(super) async fn ready(
     axum::extract::State(state): axum::extract::State<State>,
 ) -> (StatusCode, Json<Readiness>) {
+    let not_ready = not_ready(&state).await;
+    let warnings = state.service.store_health().damage.iter().map(super::store::warning).collect();
+    let readiness = Readiness::of(not_ready).with_warnings(warnings);
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
+}
+
+/// What does not work, each with why.
+pub(super) async fn not_ready(state: &State) -> Vec<NotReady> {
     let mut not_ready = state.probe.not_ready();
-    let store = state.service.store_health();
-    if let Some(trouble) = &store.trouble {
+    if let Some(trouble) = &state.service.store_health().trouble {
         not_ready.push(super::store::not_ready(trouble));
     } else if let Err(error) = state.reader.ping().await {
         not_ready.push(NotReady { name: "store".to_owned(), why: error.to_string() });
     }
-    let warnings = store.damage.iter().map(super::store::warning).collect();
-    let readiness = Readiness::of(not_ready).with_warnings(warnings);
-    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(readiness))
+    not_ready
 }

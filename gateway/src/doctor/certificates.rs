@@ -1,8 +1,12 @@
 //! Certificates that the gateway shows to others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use x509_parser::pem::Pem;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::Finding;
+use crate::backup::survey;
 
 const TOPIC: &str = "certificates";
 const DAY_S: i64 = 86_400;
@@ -65,6 +69,35 @@ fn mend(path: &str) -> String {
         return "start the gateway again: it renews this one by itself; then have the servers trust the new one".to_owned();
     }
     "replace it by a new one".to_owned()
+}
+
+/// The certificates that the gateway shows to others; not those that it trusts.
+#[must_use]
+pub fn of_folder(folder: &Path) -> Vec<Certificate> {
+    let found = survey(folder).unwrap_or_default();
+    let mut certificates = Vec::new();
+    for place in found.files.iter().chain(&found.keys).filter(|place| !place.as_str().contains("/trust/")) {
+        let path = place.within(folder);
+        let Ok(bytes) = std::fs::read(&path) else { continue };
+        let name = place.as_str();
+        if name.ends_with(".der") {
+            certificates.extend(certificate(&path, &bytes));
+        } else if name.ends_with(".pem") || name.ends_with(".crt") {
+            let parts = Pem::iter_from_buffer(&bytes).flatten().filter(|part| part.label == "CERTIFICATE");
+            certificates.extend(parts.filter_map(|part| certificate(&path, &part.contents)));
+        }
+    }
+    certificates
+}
+
+fn certificate(path: &Path, der: &[u8]) -> Option<Certificate> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Some(Certificate {
+        path: path.to_owned(),
+        subject: certificate.subject().to_string().chars().take(100).collect(),
+        not_before: certificate.validity().not_before.timestamp(),
+        not_after: certificate.validity().not_after.timestamp(),
+    })
 }
 
 #[cfg(test)]

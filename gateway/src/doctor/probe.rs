@@ -67,7 +67,7 @@ pub async fn examine<R: Remote>(question: Question<'_, R>) -> Report {
     }));
     findings.extend(disk::judge(&storage::disk(&data_dir)));
     findings.extend(folder::judge(&storage::folder(&data_dir)));
-    findings.extend(certificates::judge(&storage::certificates(&data_dir), now.as_millis() / 1000));
+    findings.extend(certificates::judge(&certificates::of_folder(&data_dir), now.as_millis() / 1000));
     if let Some(config) = &config {
         findings.extend(of_config(config, running, question.remote).await);
         if config.gateway.cloud.is_some() == examined.is_some() {

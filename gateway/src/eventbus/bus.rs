@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use device_twin::{Event, Handle, OverrideRequest, Updated};
+use device_twin::{Event, Handle, OverrideRequest, ReportedChange, Update, Updated};
 use mapper_contract::{
     ContractError, DeviceTopic, GetRequest, NodeTopic, Refusal, StateResult, StateUpdate, Topic, TwinChange,
     TwinDocument, TwinGetResult, TwinUpdate, UpdateResult,
@@ -13,7 +13,7 @@ use mapper_contract::{
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use twin_core::{DeviceDefinition, DeviceId, DeviceState, NodeName, PropertyId, Timestamp};
+use twin_core::{DeviceDefinition, DeviceId, DeviceState, NodeName, PropertyId, Timestamp, WriteResult};
 use twin_store::Reader;
 
 use super::catalog::Catalog;
@@ -48,6 +48,28 @@ pub struct Counters {
     pub refused: AtomicU64,
     /// Messages on topics that are none of the contract's.
     pub bad_topics: AtomicU64,
+    /// Writes that a device took.
+    pub writes_applied: AtomicU64,
+    /// Writes that a device or a guard refused.
+    pub writes_refused: AtomicU64,
+    /// Writes that did not get through, and are tried again.
+    pub writes_failed: AtomicU64,
+}
+
+impl Counters {
+    /// Counts how the writes ended that a report tells of.
+    fn note_outcomes(&self, report: &device_twin::Report) {
+        for (_, update) in &report.properties {
+            let Update::Changed(ReportedChange { outcome: Some(outcome), .. }) = update else { continue };
+            let counter = match outcome.result {
+                WriteResult::Sent => continue,
+                WriteResult::Applied => &self.writes_applied,
+                WriteResult::Refused { .. } => &self.writes_refused,
+                WriteResult::Failed { .. } => &self.writes_failed,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The bus.
@@ -261,6 +283,7 @@ impl EventBus {
         let Translated { report, wanted, defined } =
             translate::update(device, &definition, body, now()).map_err(&refuse)?;
         let stopping = |_| refuse(translate::refusal(device_twin::ReportError::Stopping));
+        self.inner.counters.note_outcomes(&report);
         let pending = self.inner.service.begin_report(report).await.map_err(stopping)?;
         if !defined.is_empty() {
             self.inner.catalog.extend(device, defined);

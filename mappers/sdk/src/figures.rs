@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::metrics::histogram::Histogram;
+
 use crate::driver::LaneKey;
 
 /// What one lane has done since its mapper began.
@@ -26,13 +28,29 @@ pub struct LaneFigures {
     pub longest_read: Duration,
 }
 
+/// Bounds of the time that a reading takes, in seconds.
+const READ_SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
 /// The figures of all lanes of a mapper; cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Figures {
     lanes: Arc<Mutex<BTreeMap<LaneKey, Arc<Counts>>>>,
+    reads: Histogram,
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self { lanes: Arc::default(), reads: Histogram::new(READ_SECONDS) }
+    }
 }
 
 impl Figures {
+    /// How long the readings of all lanes took that were answered, in seconds.
+    #[must_use]
+    pub fn reads(&self) -> &Histogram {
+        &self.reads
+    }
+
     /// The lanes by their names.
     #[must_use]
     pub fn lanes(&self) -> BTreeMap<LaneKey, LaneFigures> {
@@ -41,7 +59,8 @@ impl Figures {
 
     /// The counts of a lane, which go on where they were when it begins again.
     pub(crate) fn of(&self, lane: &LaneKey) -> Arc<Counts> {
-        Arc::clone(self.lock().entry(lane.clone()).or_default())
+        let counts = || Arc::new(Counts::new(self.reads.clone()));
+        Arc::clone(self.lock().entry(lane.clone()).or_insert_with(counts))
     }
 
     pub(crate) fn forget(&self, lane: &LaneKey) {
@@ -54,8 +73,9 @@ impl Figures {
 }
 
 /// What a lane counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counts {
+    all_reads: Histogram,
     devices: AtomicU64,
     reads: AtomicU64,
     failures: AtomicU64,
@@ -66,6 +86,20 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
+    fn new(all_reads: Histogram) -> Self {
+        let zero = AtomicU64::default;
+        Self {
+            all_reads,
+            devices: zero(),
+            reads: zero(),
+            failures: zero(),
+            writes: zero(),
+            overruns: zero(),
+            busy_us: zero(),
+            longest_read_us: zero(),
+        }
+    }
+
     pub(crate) fn set_devices(&self, devices: usize) {
         self.devices.store(u64::try_from(devices).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
@@ -74,6 +108,7 @@ impl Counts {
         let counter = if answered { &self.reads } else { &self.failures };
         counter.fetch_add(1, Ordering::Relaxed);
         if answered {
+            self.all_reads.observe(took.as_secs_f64());
             self.longest_read_us.fetch_max(micros(took), Ordering::Relaxed);
         }
         self.busy_us.fetch_add(micros(took), Ordering::Relaxed);

@@ -34,6 +34,8 @@ impl DeviceTwin {
             }
         }
         self.answer();
+        let (now, is_connected) = (self.now(), self.connection.is_some());
+        self.progress.note(self.replica.committed(), self.replica.acked(), is_connected, now);
         match &self.held {
             None => self.publish_wishes(),
             Some(held) => {
@@ -108,6 +110,7 @@ impl DeviceTwin {
     }
 
     fn handle_stored(&mut self, commit: &Arc<Commit>, started: Instant) {
+        self.progress.note_commit(started.elapsed());
         debug!(
             took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             authored = commit.authored.len(),

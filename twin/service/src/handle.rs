@@ -6,6 +6,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use twin_core::{DeviceDefinition, DeviceId, DeviceState, Revision, Timestamp};
 
 use crate::command::{Command, OverrideRequest, Report, ReportError, Updated};
+use crate::figures::Figures;
 use crate::memory::Wish;
 use crate::service::Event;
 use crate::trouble::StoreHealth;
@@ -49,6 +50,7 @@ pub struct Handle {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) health: watch::Receiver<StoreHealth>,
+    pub(crate) figures: Figures,
 }
 
 impl Handle {
@@ -118,6 +120,19 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Wishes(device, reply)).await.map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
+    }
+
+    /// What the service has done so far.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// How many requests wait for the service, and how many may.
+    #[must_use]
+    pub fn queue(&self) -> (usize, usize) {
+        let most = self.commands.max_capacity();
+        (most - self.commands.capacity(), most)
     }
 
     /// Answers when the service comes to it: whether it works, for a watchdog.

@@ -4,6 +4,7 @@
 
 mod command;
 mod commits;
+mod figures;
 mod handle;
 pub mod memory;
 mod rebuild;
@@ -12,6 +13,7 @@ mod steady;
 mod trouble;
 
 pub use command::{OverrideRequest, Report, ReportError, ReportedChange, Update, Updated};
+pub use figures::Figures;
 pub use handle::{Handle, PendingReport, PendingState, Stopped};
 pub use service::{DeviceTwin, Error, Event, Settings, StartError};
 pub use trouble::{StoreDamage, StoreHealth, StoreTrouble};

@@ -14,6 +14,7 @@ use twin_core::{Change, DeviceId, Entry, Incarnation, Revision, Side, Timestamp}
 use twin_store::{OpenError, Reader, StoreError, Trouble, TwinStore, Verdict};
 
 use crate::command::{Command, Reply, ReportError, Updated};
+use crate::figures::{Figures, Progress};
 use crate::handle::Handle;
 use crate::memory::{Memory, Wish};
 use crate::steady::Steady;
@@ -79,6 +80,7 @@ pub struct DeviceTwin {
     pub(crate) held: Option<Held>,
     pub(crate) health: watch::Sender<StoreHealth>,
     pub(crate) steady: Steady,
+    pub(crate) progress: Progress,
 }
 
 #[derive(Debug)]
@@ -110,7 +112,9 @@ impl DeviceTwin {
         let (command_sender, commands) = mpsc::channel(COMMANDS);
         let (events, _) = broadcast::channel(EVENTS);
         let (health, told) = watch::channel(StoreHealth::default());
-        let handle = Handle { commands: command_sender, events: events.clone(), health: told };
+        let figures = Figures::new();
+        let progress = Progress::new(figures.clone());
+        let handle = Handle { commands: command_sender, events: events.clone(), health: told, figures };
         let damage = store.take_damage();
         let steady = Steady::start((settings.now)());
         let mut service = Self {
@@ -131,6 +135,7 @@ impl DeviceTwin {
             held: None,
             health,
             steady,
+            progress,
         };
         if let Some(damage) = damage {
             service.take_over(damage).await?;
