@@ -96,13 +96,19 @@ fn load(path: &Path) -> (Option<Config>, configuration::Checked) {
 async fn of_config<R: Remote>(config: &Config, running: bool, remote: &R) -> Vec<super::Finding> {
     let mut findings = Vec::new();
     let mut listens = vec![("REST", "gateway.api.listen", config.gateway.api.listen)];
-    if let Mqtt::Embedded { listen } = &config.gateway.mqtt {
-        listens.push(("MQTT", "gateway.mqtt.embedded.listen", *listen));
+    if let Some(remote) = &config.gateway.api.remote {
+        listens.push(("REST with TLS", "gateway.api.remote.listen", remote.listen));
+    }
+    if let Mqtt::Embedded(broker) = &config.gateway.mqtt {
+        listens.push(("MQTT", "gateway.mqtt.embedded.listen", broker.listen));
+        if let Some(tls) = &broker.tls {
+            listens.push(("MQTT with TLS", "gateway.mqtt.embedded.tls.listen", tls.listen));
+        }
     }
     let held: Vec<_> = listens.into_iter().filter_map(|listen| network::port(listen)).collect();
     findings.extend(ports::judge(&held, running));
     findings.push(match &config.gateway.mqtt {
-        Mqtt::Embedded { .. } => broker::judge("", None),
+        Mqtt::Embedded(_) => broker::judge("", None),
         Mqtt::External(external) => {
             let reached = network::broker(external, &config.gateway.node).await;
             broker::judge(&external.url.to_string(), Some(&reached))
