@@ -89,6 +89,32 @@ pub fn check(path: &Path) -> Result<Checked, ReadError> {
     Loader::new(&protocols).tables(&table).check(&sources).map_err(ReadError::Faults)
 }
 
+/// The texts of the YAML files, each with its name.
+///
+/// # Errors
+/// [`ReadError`] when they cannot be read, or are no text.
+pub fn texts(path: &Path) -> Result<Vec<(String, String)>, ReadError> {
+    let texts = sources(path)?.into_iter().map(|source| (source.name, source.text));
+    Ok(texts.collect())
+}
+
+/// The secrets that a configuration names and that can be read, whatever else is wrong with it.
+#[must_use]
+pub fn secrets(path: &Path) -> Vec<String> {
+    let found = RefCell::new(Vec::new());
+    let recorded = |wanted: SecretRef<'_>| {
+        let read = secret(wanted);
+        found.borrow_mut().extend(read.clone());
+        read
+    };
+    if let Ok(sources) = sources(path) {
+        let protocols = wiring::protocols();
+        // What is wrong with it is for others to say.
+        let _ = Loader::new(&protocols).tables(&table).load(&sources, &recorded);
+    }
+    found.into_inner()
+}
+
 fn sources(path: &Path) -> Result<Vec<Source>, ReadError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();

@@ -11,6 +11,10 @@ impl probe::Remote for Remote {
     async fn get(&self, path: &str) -> Result<serde_json::Value, String> {
         self.look(path).await.map_err(|error| format!("{error:#}"))
     }
+
+    async fn text(&self, path: &str) -> Result<String, String> {
+        self.read(path).await.map_err(|error| format!("{error:#}"))
+    }
 }
 
 /// Prints what was found, the worst last; ends with 1 when something does not work.

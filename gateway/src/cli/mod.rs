@@ -3,6 +3,7 @@
 mod backup;
 #[cfg(feature = "ble")]
 mod ble;
+mod bundle;
 mod check;
 mod config;
 mod configure;
@@ -131,6 +132,22 @@ enum Command {
         /// Print it as JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        remote: remote::Remote,
+    },
+    /// Write what somebody who is to help needs to know, without secrets: versions, configuration, status, figures, log.
+    SupportBundle {
+        /// The file, for example support.tar.gz.
+        file: PathBuf,
+        /// The configuration: a YAML file, or a folder of them.
+        #[arg(default_value = "/etc/twinspan", env = "TWINSPAN_CONFIG")]
+        config: PathBuf,
+        /// The gateway's `gateway.data_dir`, when the configuration cannot be read.
+        #[arg(long, default_value = "./data", env = "TWINSPAN_DATA_DIR")]
+        data_dir: PathBuf,
+        /// A log file; without it the journal of the service is taken.
+        #[arg(long)]
+        log: Option<PathBuf>,
         #[command(flatten)]
         remote: remote::Remote,
     },
@@ -277,6 +294,9 @@ pub fn main() -> ExitCode {
         Command::Status { all, json, remote } => status::status(all, json, &remote),
         Command::Doctor { config, data_dir, json, remote } => {
             doctor::doctor(&config, &data_dir, json, &remote)
+        }
+        Command::SupportBundle { file, config, data_dir, log, remote } => {
+            bundle::bundle(&file, &config, &data_dir, log.as_deref(), &remote)
         }
         Command::Backup { file, data_dir, with_keys } => backup::backup(&file, &data_dir, with_keys),
         Command::Restore { file, data_dir, force } => backup::restore_backup(&file, &data_dir, force),

@@ -51,6 +51,13 @@ impl Remote {
             .with_context(|| format!("the gateway answers {status}, and not as it should"))
     }
 
+    /// The text that a GET is answered with.
+    pub(super) async fn read(&self, path: &str) -> anyhow::Result<String> {
+        let (status, body) = self.exchange(Method::GET, path, Bytes::new()).await?;
+        anyhow::ensure!(status.is_success(), "the gateway answers {status}");
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, Refusal> {
         let (status, body) = self.exchange(method, path, body).await.map_err(Refusal::Unreachable)?;
         if status.is_success() {

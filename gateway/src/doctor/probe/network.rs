@@ -19,6 +19,9 @@ use crate::wiring;
 pub trait Remote {
     /// The answer to a GET, whatever its status; or why there is none.
     fn get(&self, path: &str) -> impl Future<Output = Result<serde_json::Value, String>>;
+
+    /// As [`get`](Self::get), of what is not JSON.
+    fn text(&self, path: &str) -> impl Future<Output = Result<String, String>>;
 }
 
 /// How the gateway on this data folder stands.
