@@ -107,8 +107,7 @@ mod tests {
         assert_eq!("2GiB".parse::<Size>().unwrap().get(), 2 << 30);
         assert_eq!("500 MB".parse::<Size>().unwrap().get(), 500_000_000);
         assert_eq!("64MiB".parse::<Size>().unwrap().to_string(), "64MiB");
-        for wrong in
-            ["", "5", "MB", "1.5GB", "-1MB", "5 TB", "1mb", "999B", "99999999999999999999MB", "2TiB"]
+        for wrong in ["", "5", "MB", "1.5GB", "-1MB", "5 TB", "1mb", "999B", "99999999999999999999MB", "2TiB"]
         {
             assert!(wrong.parse::<Size>().is_err(), "{wrong} was taken");
         }

@@ -37,8 +37,15 @@ const ALLOWED: [(&str, &str); 5] = [
 ];
 
 /// Crates that decide and never do.
-const PURE: [&str; 7] =
-    ["twin-core", "twin-guard", "mapper-contract", "twinspan-config", "config-import", "sync-proto", "twin-api"];
+const PURE: [&str; 7] = [
+    "twin-core",
+    "twin-guard",
+    "mapper-contract",
+    "twinspan-config",
+    "config-import",
+    "sync-proto",
+    "twin-api",
+];
 
 /// What a pure crate must not reach, directly or through others.
 const IMPURE: [&str; 8] = ["tokio", "sqlx", "hyper", "axum", "rumqttc", "rustls", "socket2", "mio"];

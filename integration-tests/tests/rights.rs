@@ -23,7 +23,7 @@ impl Plant {
         let plant = Self { edge };
         eventually("the gateway lives", async || match plant.curl("/healthz", &[]).status {
             200 => Ok(()),
-            status => Err(status),
+            status => Err(status.to_string()),
         })
         .await;
         plant

@@ -66,7 +66,10 @@ async fn no_secret_leaves_the_plant_and_what_helps_does() {
     let text = std::fs::read_to_string(edge.config()).unwrap();
     let text = text.replace(
         "  log:",
-        &format!("  cloud: {{ url: \"wss://cloud.example:7443\", token: \"${{file:{}}}\" }}\n  log:", token.display()),
+        &format!(
+            "  cloud: {{ url: \"wss://cloud.example:7443\", token: \"${{file:{}}}\" }}\n  log:",
+            token.display()
+        ),
     );
     let broker = "    external: { url: \"mqtt://broker.example:1883\", username: planted-broker-user, password: \"${env:BROKER_PASSWORD}\" }\n";
     let lines: Vec<String> = text
@@ -88,7 +91,9 @@ async fn no_secret_leaves_the_plant_and_what_helps_does() {
     let mut command = std::process::Command::new(binary("twinspan"));
     command.arg("support-bundle").arg(&file).arg(&config).arg("--log").arg(&log);
     command.args(["--gateway", &format!("http://{}", edge.api())]);
-    command.env("BROKER_PASSWORD", "planted-env-password").env("TWINSPAN_DATA_DIR", edge.folder().join("data"));
+    command
+        .env("BROKER_PASSWORD", "planted-env-password")
+        .env("TWINSPAN_DATA_DIR", edge.folder().join("data"));
     let mut process = Process::start("support-bundle", &mut command, &edge.folder().join("bundle.log"));
     let status = process.end(Duration::from_secs(60)).await;
     assert!(status.success(), "{}", process.log());

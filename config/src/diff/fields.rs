@@ -8,8 +8,8 @@ use twin_core::{Access, AlarmRule, Condition, DeviceDefinition, Guard, PropertyD
 
 use super::{FieldDiff, Values, pairs, rights};
 use crate::config::{
-    Cloud, DeviceConfig, EmbeddedBroker, ExternalBroker, Gateway, History, Log, LogFormat, Mqtt, PropertyConfig,
-    ReportPolicy,
+    Cloud, DeviceConfig, EmbeddedBroker, ExternalBroker, Gateway, History, Log, LogFormat, Mqtt,
+    PropertyConfig, ReportPolicy,
 };
 
 /// Collects what differs.

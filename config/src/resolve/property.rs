@@ -29,7 +29,8 @@ pub(super) struct Property {
 
 /// Reads one property; nothing where it is wrong.
 pub(super) fn property(spot: &Spot<'_>, protocols: &[Protocol], sink: &mut Sink) -> Option<Property> {
-    let held_out = protocols.iter().map(Protocol::name).chain(["one_of", "alarms", "history"]).collect::<Vec<_>>();
+    let held_out =
+        protocols.iter().map(Protocol::name).chain(["one_of", "alarms", "history"]).collect::<Vec<_>>();
     let decoded = decode::<PropertyWritten>(spot, &held_out, sink);
     let found = only_protocol(spot, protocols, "a property lives in one protocol only", sink);
     let point = found.map(|(protocol, entry)| (protocol.point.decode)(&spot.below(entry), sink));

@@ -62,7 +62,8 @@ pub async fn collect<R: Remote>(file: &Path, wanted: Wanted<'_, R>) -> Result<Bu
         parts.scrubber.learn(&secret);
     }
     configuration(&mut parts, wanted.config);
-    let data_dir = files::load(wanted.config).map_or_else(|_| wanted.data_dir.to_owned(), |l| l.config.gateway.data_dir);
+    let data_dir =
+        files::load(wanted.config).map_or_else(|_| wanted.data_dir.to_owned(), |l| l.config.gateway.data_dir);
     parts.json("versions.json", versions());
     for (name, path) in [
         ("status.json", "/api/v1/status"),
@@ -72,7 +73,10 @@ pub async fn collect<R: Remote>(file: &Path, wanted: Wanted<'_, R>) -> Result<Bu
     ] {
         parts.json(name, wanted.remote.get(path).await.unwrap_or_else(|why| json!({"not_there": why})));
     }
-    parts.text("metrics.txt", wanted.remote.text("/metrics").await.unwrap_or_else(|why| format!("not there: {why}\n")));
+    parts.text(
+        "metrics.txt",
+        wanted.remote.text("/metrics").await.unwrap_or_else(|why| format!("not there: {why}\n")),
+    );
     let question = Question { config: wanted.config, data_dir: wanted.data_dir, remote: wanted.remote };
     let report = probe::examine(question).await;
     parts.json("doctor.json", serde_json::to_value(report).unwrap_or_default());

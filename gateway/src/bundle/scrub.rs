@@ -10,8 +10,18 @@ const SHORTEST: usize = 4;
 const LONG_WORD: usize = 32;
 /// Words in the name of what is secret.
 const WORDS: [&str; 12] = [
-    "password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "api_key", "private", "authorization",
-    "cookie", "install_code",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "api_key",
+    "private",
+    "authorization",
+    "cookie",
+    "install_code",
 ];
 /// Names of what is secret, or tells who somebody is.
 const NAMES: [&str; 8] = ["key", "pass", "pwd", "pin", "psk", "user", "username", "login"];
@@ -86,7 +96,8 @@ fn without_keys(text: &str) -> String {
         let (before, pem) = rest.split_at(at);
         out.push_str(before);
         out.push_str(MASK);
-        let end = pem.find(END).and_then(|end| Some(end + END.len() + pem[end + END.len()..].find("-----")? + 5));
+        let end =
+            pem.find(END).and_then(|end| Some(end + END.len() + pem[end + END.len()..].find("-----")? + 5));
         rest = end.map_or("", |end| &pem[end..]);
     }
     out.push_str(rest);
@@ -155,7 +166,9 @@ fn without_named(line: &str) -> String {
         let (before, after) = rest.split_at(at);
         let name: String = {
             let trimmed = before.trim_end_matches(['"', '\'', ' ', '\\']);
-            let begin = trimmed.rfind(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c))).map_or(0, |at| at + 1);
+            let begin = trimmed
+                .rfind(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c)))
+                .map_or(0, |at| at + 1);
             trimmed[begin..].to_owned()
         };
         out.push_str(before);

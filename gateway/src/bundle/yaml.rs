@@ -16,7 +16,8 @@ pub(super) fn render(text: &str) -> Result<(Value, Vec<String>), String> {
     };
     let mut reader = Reader::default();
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, _) = event.map_err(|error| format!("line {}: {}", error.marker().line(), error.info()))?;
+        let (event, _) =
+            event.map_err(|error| format!("line {}: {}", error.marker().line(), error.info()))?;
         reader.take(event);
     }
     Ok((Value::Array(reader.documents), reader.secrets))
@@ -121,8 +122,15 @@ devices: { pump: { opcua: { url: opc.tcp://10.0.0.1, user: SECRETA, password: SE
         for n in ["1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B"] {
             assert!(!said.contains(&format!("SECRET{n}")), "SECRET{n} is in {said}");
         }
-        assert!(said.contains("${env:BROKER}") && said.contains("opc.tcp://10.0.0.1") && said.contains("SECRET-NOT"));
-        assert!(secrets.contains(&"SECRET3".to_owned()) && secrets.iter().any(|secret| secret.contains("SECRET6")));
+        assert!(
+            said.contains("${env:BROKER}")
+                && said.contains("opc.tcp://10.0.0.1")
+                && said.contains("SECRET-NOT")
+        );
+        assert!(
+            secrets.contains(&"SECRET3".to_owned())
+                && secrets.iter().any(|secret| secret.contains("SECRET6"))
+        );
     }
 
     #[test]
