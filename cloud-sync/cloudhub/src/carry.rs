@@ -12,6 +12,7 @@ use sync_proto::{Closed, Code, Event, Refused, Session, StreamId, Timing};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
+use twin_core::Stream;
 use twin_core::replica::{Effect, Message};
 
 use crate::clock::{Clock, wall};
@@ -19,6 +20,8 @@ use crate::inbox::News;
 use crate::opening::{Entry, Shared};
 use crate::router::{Accepted, Peer};
 
+/// What a node may send and follow.
+const STREAMS: [StreamId; 2] = [StreamId::ALARM, StreamId::TWIN];
 const SOFTWARE: &str = concat!("twinspan-cloud ", env!("CARGO_PKG_VERSION"));
 /// How long the last frames may take to go out.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -42,7 +45,7 @@ struct Carry {
 /// Runs one connection to its end.
 pub(crate) async fn carry(accepted: Accepted, shared: Shared, timing: Timing, stop: CancellationToken) {
     let Accepted { socket, peer } = accepted;
-    let session = Session::cloud(SOFTWARE.to_owned(), vec![StreamId::TWIN], timing);
+    let session = Session::cloud(SOFTWARE.to_owned(), STREAMS.to_vec(), timing);
     let mut carry = Carry { session, clock: Clock::start(), shared, peer, entry: None };
     let end = carry.run(socket, &stop).await;
     let address = carry.peer.address;
@@ -107,7 +110,7 @@ impl Carry {
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
                     let now = self.clock.now();
                     self.session.handle_timeout(now);
-                    if let Some(entry) = &mut self.entry { entry.replica.handle_timeout(now); }
+                    if let Some(entry) = &mut self.entry { entry.replicas.handle_timeout(now); }
                 }
             }
         };
@@ -117,7 +120,7 @@ impl Carry {
     }
 
     fn wake(&self) -> Option<Instant> {
-        let replica = self.entry.as_ref().and_then(|entry| entry.replica.poll_timeout());
+        let replica = self.entry.as_ref().and_then(|entry| entry.replicas.poll_timeout());
         [self.session.poll_timeout(), replica].into_iter().flatten().min().map(|at| self.clock.instant(at))
     }
 
@@ -159,12 +162,19 @@ impl Carry {
                     }
                     Err(refused) => self.session.refuse(refused),
                 },
-                Event::Established(_) => {
+                Event::Established(agreed) => {
                     if let Some(entry) = &mut self.entry {
-                        entry.replica.handle_connected();
+                        let documents = agreed.streams.iter().filter_map(|stream| stream.documents());
+                        documents.for_each(|stream| entry.replicas.handle_connected(stream));
                     }
                 }
-                Event::Message { stream: _, message } => self.take_message(message),
+                Event::Message { stream, message } => {
+                    if let Some(stream) = stream.documents() {
+                        self.take_message(stream, message);
+                    }
+                }
+                // Never agreed on: see STREAMS.
+                Event::History(_) => {}
                 Event::Refused(refused) => return Some(End::Refused(refused)),
                 Event::Closed(closed) => return Some(End::Closed(closed)),
             }
@@ -172,34 +182,34 @@ impl Carry {
         None
     }
 
-    fn take_message(&mut self, message: Message) {
+    fn take_message(&mut self, stream: Stream, message: Message) {
         let Some(entry) = &mut self.entry else { return };
-        if let Err(error) = entry.replica.handle_message(message, self.clock.now()) {
+        if let Err(error) = entry.replicas.handle_message(stream, message, self.clock.now()) {
             self.session.close(Code::Protocol, error.to_string());
         }
     }
 
-    /// Does one thing that the replica asks for; false when there is none.
+    /// Does one thing that a replica asks for; false when there is none.
     async fn act(&mut self) -> bool {
         let Some(entry) = &mut self.entry else { return false };
         if self.session.is_over() {
             return false;
         }
-        let Some(effect) = entry.replica.poll_effect() else { return false };
+        let Some((stream, effect)) = entry.replicas.poll_effect() else { return false };
         let store = &self.shared.store;
         let failed = match effect {
             Effect::Commit(commit) => {
                 let token = commit.token;
                 let done = store.commit(&entry.node, commit).await;
-                done.map(|()| entry.replica.handle_committed(token))
+                done.map(|()| entry.replicas.handle_committed(stream, token))
             }
             Effect::Fetch { token, after, up_to, limit } => {
-                let read = store.fetch(&entry.node, after, up_to, limit).await;
+                let read = store.fetch(&entry.node, stream, after, up_to, limit).await;
                 let now = self.clock.now();
-                read.map(|entries| entry.replica.handle_fetched(token, up_to, entries, now))
+                read.map(|entries| entry.replicas.handle_fetched(stream, token, up_to, entries, now))
             }
             Effect::Send(message) => {
-                if let Err(error) = self.session.send(StreamId::TWIN, message) {
+                if let Err(error) = self.session.send(StreamId::of(stream), message) {
                     self.session.close(Code::Protocol, error.to_string());
                 }
                 Ok(())
@@ -217,7 +227,7 @@ impl Carry {
         let Some(entry) = &mut self.entry else { return };
         let News { mut cursor, mut tombstones, missed } = news;
         if missed {
-            match self.shared.store.stored(&entry.node).await {
+            match self.shared.store.stored(&entry.node, Stream::Twin).await {
                 Ok(stored) => {
                     let ours = self.shared.store.incarnation();
                     cursor = stored.incarnations.into_iter().find(|c| c.incarnation == ours).or(cursor);
@@ -231,8 +241,8 @@ impl Carry {
         }
         let Some(cursor) = cursor else { return };
         let (oldest, newest) = tombstones.unzip();
-        entry.replica.handle_authored(cursor, oldest);
-        entry.replica.handle_authored(cursor, newest);
+        entry.replicas.handle_desired(cursor, oldest);
+        entry.replicas.handle_desired(cursor, newest);
     }
 
     fn store_failed(&mut self, error: &StoreError) {

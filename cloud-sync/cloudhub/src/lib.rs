@@ -10,6 +10,7 @@ mod inbox;
 mod listener;
 mod opening;
 mod registry;
+mod replicas;
 mod router;
 mod settings;
 mod tls;

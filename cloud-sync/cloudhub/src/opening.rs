@@ -8,11 +8,11 @@ use sync_proto::{Code, Open, Refused};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tracing::error;
-use twin_core::replica::{Limits, Replica};
-use twin_core::{NodeName, Side};
+use twin_core::NodeName;
 
 use crate::clock::wall;
 use crate::registry::{Claim, NodeRegistry};
+use crate::replicas::Replicas;
 use crate::router::Identity;
 
 /// How long an older connection of the node may take to end.
@@ -21,7 +21,7 @@ const HANDOVER: Duration = Duration::from_secs(10);
 /// What a connection needs to speak for its node. Dropping it lets the next one in.
 pub(crate) struct Entry {
     pub(crate) node: NodeName,
-    pub(crate) replica: Replica,
+    pub(crate) replicas: Replicas,
     pub(crate) claim: Claim,
     _turn: OwnedMutexGuard<()>,
     _permit: OwnedSemaphorePermit,
@@ -56,8 +56,8 @@ impl Shared {
             return Err(later(Code::Busy, "an older connection of this node does not end"));
         };
         // The claim routes what is written from now on here; what was written before is in what is read.
-        let replica = match self.store.stored(&node).await {
-            Ok(stored) => Replica::new(Side::Cloud, self.store.incarnation(), &stored, Limits::default()),
+        let replicas = match Replicas::of_node(&self.store, &node).await {
+            Ok(replicas) => replicas,
             Err(error) => {
                 error!(%node, %error, "a node's state cannot be read");
                 return Err(later(Code::Store, "the cloud's store failed; its log says why"));
@@ -67,7 +67,7 @@ impl Shared {
             error!(%node, %error, "a node's presence cannot be stored");
             return Err(later(Code::Store, "the cloud's store failed; its log says why"));
         }
-        Ok(Entry { node, replica, claim, _turn: turn, _permit: permit })
+        Ok(Entry { node, replicas, claim, _turn: turn, _permit: permit })
     }
 }
 

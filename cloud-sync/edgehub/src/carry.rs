@@ -1,22 +1,22 @@
 //! One connection: frames between the WebSocket and the session, messages between the session and the owner.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt as _, StreamExt as _};
 use sync_proto::{Code, Established, Event, Session, StreamId};
-use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage};
 use tokio_util::sync::CancellationToken;
 use tracing::trace;
+use twin_core::history;
 use twin_core::replica::{LinkCommand, LinkEvent};
 
 use crate::clock::Clock;
 use crate::connect::Socket;
 use crate::error::LinkError;
+use crate::port::{HistoryPort, Next, TwinPort};
 
 /// How long the last frames may take to go out.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -35,12 +35,12 @@ pub(crate) struct Carry<'a> {
     pub(crate) number: u64,
     pub(crate) session: Session,
     pub(crate) clock: Clock,
-    pub(crate) events: &'a mpsc::Sender<LinkEvent>,
-    pub(crate) commands: &'a mut mpsc::Receiver<LinkCommand>,
+    pub(crate) twin: &'a mut TwinPort,
+    pub(crate) history: &'a mut Option<HistoryPort>,
 }
 
 impl Carry<'_> {
-    /// Runs until the connection is over. Reading stops while the owner has events to take, but its commands are
+    /// Runs until the connection is over. Reading stops while an owner has events to take, but its commands are
     /// always taken: so the two never wait for each other.
     pub(crate) async fn run(
         mut self,
@@ -49,7 +49,6 @@ impl Carry<'_> {
         mut established: impl FnMut(&Established),
     ) -> End {
         let (mut sink, mut stream) = socket.split();
-        let mut waiting: VecDeque<LinkEvent> = VecDeque::new();
         let mut outgoing: Option<Bytes> = None;
         let mut unflushed = false;
         let mut stopping = false;
@@ -58,11 +57,12 @@ impl Carry<'_> {
             if outgoing.is_none() {
                 outgoing = self.session.poll_transmit().map(Bytes::from);
             }
-            match self.take_events(&mut waiting, &mut established) {
+            match self.take_events(&mut established) {
                 None => {}
                 Some(_) if stopping => break End::Stopped,
                 Some(error) => break End::Lost(error),
             }
+            let behind = self.twin.is_behind() || self.history.as_ref().is_some_and(HistoryPort::is_behind);
             let wake = self.session.poll_timeout().map(|at| self.clock.instant(at));
             tokio::select! {
                 () = stop.cancelled(), if !stopping => {
@@ -83,21 +83,23 @@ impl Carry<'_> {
                     };
                     if let Err(error) = sent { break End::Lost(broken(&error)); }
                 }
-                permit = self.events.reserve(), if !waiting.is_empty() => {
-                    let (Ok(permit), Some(event)) = (permit, waiting.pop_front()) else { break End::Stopped };
-                    permit.send(event);
-                }
-                received = stream.next(), if waiting.is_empty() => {
+                received = stream.next(), if !behind => {
                     if let Err(error) = self.receive(received) { break End::Lost(error); }
                 }
-                command = self.commands.recv() => {
-                    let Some(command) = command else {
+                next = self.twin.next() => match next {
+                    Ok(Next::Told) => {}
+                    Ok(Next::Asked(command)) => self.obey(command),
+                    Err(_) if stopping => break End::Stopped,
+                    Err(_) => {
                         stopping = true;
                         self.session.close(Code::Stopping, "the gateway is being stopped".to_owned());
-                        continue;
-                    };
-                    self.obey(command);
-                }
+                    }
+                },
+                next = history(self.history) => match next {
+                    Some(Next::Told) => {}
+                    Some(Next::Asked(command)) => self.obey_history(command),
+                    None => *self.history = None,
+                },
                 () = sleep_until(wake.unwrap_or_else(tokio::time::Instant::now)), if wake.is_some() => {
                     self.session.handle_timeout(self.clock.now());
                 }
@@ -108,21 +110,30 @@ impl Carry<'_> {
         end
     }
 
-    fn take_events(
-        &mut self,
-        waiting: &mut VecDeque<LinkEvent>,
-        established: &mut impl FnMut(&Established),
-    ) -> Option<LinkError> {
+    fn take_events(&mut self, established: &mut impl FnMut(&Established)) -> Option<LinkError> {
         let connection = self.number;
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::Opening(_) => {}
                 Event::Established(agreed) => {
                     established(&agreed);
-                    waiting.push_back(LinkEvent::Connected { connection });
+                    let streams = agreed.streams.iter().filter_map(|stream| stream.documents()).collect();
+                    self.twin.tell(LinkEvent::Connected { connection, streams });
+                    if let Some(owner) =
+                        self.history.as_mut().filter(|_| agreed.streams.contains(&StreamId::HISTORY))
+                    {
+                        owner.tell(history::LinkEvent::Connected { connection });
+                    }
                 }
-                Event::Message { message, .. } => {
-                    waiting.push_back(LinkEvent::Message { connection, message });
+                Event::Message { stream, message } => {
+                    if let Some(stream) = stream.documents() {
+                        self.twin.tell(LinkEvent::Message { connection, stream, message });
+                    }
+                }
+                Event::History(message) => {
+                    if let Some(owner) = self.history {
+                        owner.tell(history::LinkEvent::Message { connection, message });
+                    }
                 }
                 Event::Refused(refused) => return Some(LinkError::Refused(refused)),
                 Event::Closed(closed) => return Some(LinkError::Closed(closed)),
@@ -157,8 +168,8 @@ impl Carry<'_> {
 
     fn obey(&mut self, command: LinkCommand) {
         match command {
-            LinkCommand::Send { connection, message } if connection == self.number => {
-                if let Err(error) = self.session.send(StreamId::TWIN, message) {
+            LinkCommand::Send { connection, stream, message } if connection == self.number => {
+                if let Err(error) = self.session.send(StreamId::of(stream), message) {
                     self.session.close(Code::Protocol, error.to_string());
                 }
             }
@@ -167,6 +178,28 @@ impl Carry<'_> {
             }
             LinkCommand::Send { .. } | LinkCommand::Close { .. } => {}
         }
+    }
+
+    fn obey_history(&mut self, command: history::LinkCommand) {
+        match command {
+            history::LinkCommand::Send { connection, message } if connection == self.number => {
+                if let Err(error) = self.session.send_history(message) {
+                    self.session.close(Code::Protocol, error.to_string());
+                }
+            }
+            history::LinkCommand::Close { connection, reason } if connection == self.number => {
+                self.session.close(Code::Protocol, reason);
+            }
+            history::LinkCommand::Send { .. } | history::LinkCommand::Close { .. } => {}
+        }
+    }
+}
+
+/// What happens at the port of the history; none when its owner is gone, and nothing where there is none.
+async fn history(port: &mut Option<HistoryPort>) -> Option<Next<history::LinkCommand>> {
+    match port {
+        Some(port) => port.next().await.ok(),
+        None => std::future::pending().await,
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+use twin_core::history;
 use twin_core::replica::{LinkCommand, LinkEvent};
 
 use crate::carry::{Carry, End};
@@ -16,20 +17,23 @@ use crate::connect::{Socket, websocket};
 use crate::enrol::enrol;
 use crate::error::{Error, LinkError};
 use crate::identity::{self, Identity};
+use crate::port::{HistoryPort, TwinPort};
 use crate::settings::Settings;
 use crate::status::{LinkState, LinkStatus};
 use crate::tls::mutual;
 
 /// How long an owner may take, after the stop, to hear that the connection is gone.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// What this end may send and follow.
+const STREAMS: [StreamId; 2] = [StreamId::ALARM, StreamId::TWIN];
 const SOFTWARE: &str = concat!("twinspan ", env!("CARGO_PKG_VERSION"));
 
 /// The edge's end of the link.
 #[derive(Debug)]
 pub struct EdgeHub {
     settings: Settings,
-    events: mpsc::Sender<LinkEvent>,
-    commands: mpsc::Receiver<LinkCommand>,
+    twin: TwinPort,
+    history: Option<HistoryPort>,
     status: watch::Sender<LinkStatus>,
     /// The cloud did not take the certificate: the next attempt uses the token, if there is one.
     renew: bool,
@@ -58,7 +62,19 @@ impl EdgeHub {
             last_error: None,
             peer: None,
         });
-        (Self { settings, events, commands, status, renew: false }, watch)
+        let twin = TwinPort::new(events, commands);
+        (Self { settings, twin, history: None, status, renew: false }, watch)
+    }
+
+    /// With an owner of the history, which is told and asks in the same way.
+    #[must_use]
+    pub fn with_history(
+        mut self,
+        events: mpsc::Sender<history::LinkEvent>,
+        commands: mpsc::Receiver<history::LinkCommand>,
+    ) -> Self {
+        self.history = Some(HistoryPort::new(events, commands));
+        self
     }
 
     /// Keeps the link up until `stop`, or until the owner has dropped its end. After `stop` it takes at most 2 s.
@@ -96,7 +112,7 @@ impl EdgeHub {
             self.note(&error, wait);
             let waited = tokio::select! {
                 () = stop.cancelled() => false,
-                () = discard(&mut self.commands) => false,
+                () = discard(&mut self.twin, &mut self.history) => false,
                 () = sleep(wait) => true,
             };
             if !waited {
@@ -111,17 +127,19 @@ impl EdgeHub {
     async fn attempt(&mut self, stop: &CancellationToken) -> Result<Socket, Failed> {
         tokio::select! {
             () = stop.cancelled() => Err(Failed::Ended),
-            () = discard(&mut self.commands) => Err(Failed::Ended),
+            () = discard(&mut self.twin, &mut self.history) => Err(Failed::Ended),
             done = connect(&self.settings, &self.status, self.renew) => done,
         }
     }
 
     async fn carry(&mut self, number: u64, socket: Socket, stop: &CancellationToken) -> End {
         let Settings { node, timing, url, .. } = &self.settings;
-        let session = Session::edge(node.clone(), SOFTWARE.to_owned(), vec![StreamId::TWIN], *timing);
-        let (clock, events, commands) = (Clock::start(), &self.events, &mut self.commands);
+        let mut streams = STREAMS.to_vec();
+        streams.extend(self.history.is_some().then_some(StreamId::HISTORY));
+        let session = Session::edge(node.clone(), SOFTWARE.to_owned(), streams, *timing);
+        let (clock, twin, history) = (Clock::start(), &mut self.twin, &mut self.history);
         let mut was_established = false;
-        let carry = Carry { number, session, clock, events, commands };
+        let carry = Carry { number, session, clock, twin, history };
         let end = carry
             .run(socket, stop, |agreed| {
                 was_established = true;
@@ -139,11 +157,13 @@ impl EdgeHub {
             })
             .await;
         if was_established {
-            let gone = LinkEvent::Disconnected { connection: number };
+            let Self { twin, history, .. } = self;
+            twin.tell_last(LinkEvent::Disconnected { connection: number });
+            if let Some(history) = history {
+                history.tell_last(history::LinkEvent::Disconnected { connection: number });
+            }
             tokio::select! {
-                // An owner that is gone need not know.
-                _ = self.events.send(gone) => {}
-                () = discard(&mut self.commands) => {}
+                () = told(twin, history) => {}
                 () = after(stop, LAST_WORD) => {}
             }
         }
@@ -186,9 +206,29 @@ async fn after(stop: &CancellationToken, wait: Duration) {
     sleep(wait).await;
 }
 
-/// Takes commands and does nothing; ends when there will be none.
-async fn discard(commands: &mut mpsc::Receiver<LinkCommand>) {
-    while commands.recv().await.is_some() {}
+/// Takes commands and does nothing, since they were meant for an older connection; ends when the owner of the twins has
+/// gone.
+async fn discard(twin: &mut TwinPort, history: &mut Option<HistoryPort>) {
+    let history = async {
+        if let Some(port) = history {
+            port.discard().await;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        () = twin.discard() => {}
+        () = history => {}
+    }
+}
+
+/// Waits until both owners have taken what they are to be told, or have gone.
+async fn told(twin: &mut TwinPort, history: &mut Option<HistoryPort>) {
+    let history = async {
+        if let Some(port) = history {
+            port.told().await;
+        }
+    };
+    tokio::join!(twin.told(), history);
 }
 
 /// The least time to wait: what the cloud asked for, or long when only people can mend it.

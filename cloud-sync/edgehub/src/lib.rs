@@ -10,6 +10,7 @@ mod error;
 mod examine;
 mod hub;
 mod identity;
+mod port;
 mod settings;
 mod status;
 mod tls;

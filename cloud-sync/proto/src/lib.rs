@@ -7,6 +7,7 @@
 //!         ◀────────────────────── Opened   (or Refused)
 //!   Stream{twin, hello} ───────▶ ◀──────── Stream{twin, hello}
 //!   Stream{twin, batch} ───────▶ ◀──────── Stream{twin, ack}
+//!   History{batch} ────────────▶ ◀──────── History{ack}
 //! ```
 #![warn(missing_docs)]
 
@@ -23,7 +24,9 @@ mod testing;
 pub use backoff::{Backoff, InvalidBackoff};
 pub use codec::{DecodeError, Decoded, EncodeError, FrameLimits, decode, encode};
 pub use enrol::{Enrol, EnrolRefused, EnrolRefusedCode, Enrolled};
-pub use frame::{Close, Code, Frame, Open, Opened, Ping, Pong, Refused, StreamFrame, StreamId, VersionRange};
+pub use frame::{
+    Close, Code, Frame, HistoryFrame, Open, Opened, Ping, Pong, Refused, StreamFrame, StreamId, VersionRange,
+};
 pub use session::{By, Closed, Established, Event, ProtocolError, SendError, Session, Timing};
 pub use token::{CaPin, InvalidToken, JoinToken, Secret};
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use twin_core::{Change, DeviceId, Entry, Part, PropertyId, Revision};
+use twin_core::{AlarmId, Change, DeviceId, Entry, Part, PropertyId, Revision};
 
 use crate::error::StoreError;
 
@@ -23,6 +23,7 @@ pub(crate) fn body(change: &Change) -> Result<Option<String>, StoreError> {
         Change::Reported(_, body) => text(change, body.as_ref()),
         Change::Override(_, body) => text(change, body.as_ref()),
         Change::Desired(_, body) => text(change, body.as_ref()),
+        Change::Alarm(_, body) => text(change, body.as_ref()),
     }
 }
 
@@ -52,6 +53,11 @@ pub(crate) fn entry(
         Some(Part::Reported) => Change::Reported(id()?, parsed(body, &what)?),
         Some(Part::Override) => Change::Override(id()?, parsed(body, &what)?),
         Some(Part::Desired) => Change::Desired(id()?, parsed(body, &what)?),
+        Some(Part::Alarm) => {
+            let id =
+                AlarmId::from_column(device.clone(), property).map_err(|error| corrupt(&what(), &error))?;
+            Change::Alarm(id, parsed(body, &what)?)
+        }
         None => return Err(corrupt(&what(), &"no such part")),
     };
     Ok(Entry { revision: revision(revision_number), change })

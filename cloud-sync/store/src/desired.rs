@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 use twin_core::{
     Change, Cursor, Desired, Device, DeviceId, Entry, Incarnation, Key, NodeName, Part, PropertyId, Revision,
+    Stream,
 };
 
 use crate::codec;
@@ -52,7 +53,10 @@ impl DesiredWriter {
         }
         let mut last = match self.last.get(node) {
             Some(last) => *last,
-            None => incarnations::last_revision(connection, node.as_str()).await.map_err(StoreError::from)?,
+            None => {
+                let last = incarnations::last_revision(connection, node.as_str(), Stream::Twin).await;
+                last.map_err(StoreError::from)?
+            }
         };
         let mut entries = Vec::with_capacity(accepted.len());
         for (id, wish) in accepted {
@@ -64,7 +68,7 @@ impl DesiredWriter {
             entries.push(entry);
         }
         if !entries.is_empty() {
-            group.incarnation(node, Cursor { incarnation, revision: last });
+            group.incarnation(node, Stream::Twin, Cursor { incarnation, revision: last });
         }
         self.last.insert(node.clone(), last);
         Ok(entries)

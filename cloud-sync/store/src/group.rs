@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 use twin_core::replica::{Commit, Followed};
-use twin_core::{Cursor, DeviceId, Entry, Key, NodeName, Revision};
+use twin_core::{Cursor, DeviceId, Entry, Key, NodeName, Revision, Stream};
 
 use crate::codec;
 use crate::error::StoreError;
@@ -23,9 +23,9 @@ pub(crate) struct Group {
     stored_seq: i64,
     documents: Rows<DocumentKey, documents::Row>,
     staging: Rows<DocumentKey, staging::Row>,
-    cursors: Rows<NodeName, cursors::Row>,
-    incarnations: HashMap<(NodeName, u64), i64>,
-    floors: HashMap<NodeName, i64>,
+    cursors: Rows<(NodeName, Stream), cursors::Row>,
+    incarnations: HashMap<(NodeName, Stream, u64), i64>,
+    floors: HashMap<(NodeName, Stream), i64>,
     heads: HashMap<(NodeName, DeviceId), i64>,
     seen: HashMap<NodeName, i64>,
 }
@@ -54,15 +54,16 @@ impl Group {
         node: &NodeName,
         commit: &Commit,
     ) -> Result<(), StoreError> {
+        let stream = commit.stream;
         self.node_seen(node, self.now);
         for entry in &commit.authored {
             self.document(node, entry)?;
         }
         if let Some(cursor) = commit.author {
-            self.incarnation(node, cursor);
+            self.incarnation(node, stream, cursor);
         }
         if let Some(forget) = commit.forget {
-            let floor = self.floors.entry(node.clone()).or_default();
+            let floor = self.floors.entry((node.clone(), stream)).or_default();
             *floor = (*floor).max(codec::number(forget.floor));
         }
         for step in &commit.followed {
@@ -71,11 +72,11 @@ impl Group {
                     for entry in entries {
                         self.document(node, entry)?;
                     }
-                    self.cursor(node, *cursor);
+                    self.cursor(node, stream, *cursor);
                 }
                 Followed::ResetBegin => {
                     self.flush(connection).await?;
-                    staging::clear(connection, node.as_str()).await?;
+                    staging::clear(connection, node.as_str(), stream).await?;
                 }
                 Followed::Stage { entries } => {
                     for entry in entries {
@@ -90,9 +91,10 @@ impl Group {
                 Followed::ResetEnd { cursor } => {
                     self.flush(connection).await?;
                     self.seq =
-                        documents::replace_by_staging(connection, node.as_str(), self.seq, self.now).await?;
-                    staging::clear(connection, node.as_str()).await?;
-                    self.cursor(node, *cursor);
+                        documents::replace_by_staging(connection, node.as_str(), stream, self.seq, self.now)
+                            .await?;
+                    staging::clear(connection, node.as_str(), stream).await?;
+                    self.cursor(node, stream, *cursor);
                 }
             }
         }
@@ -115,9 +117,9 @@ impl Group {
         self.documents.get(&(node.clone(), key.clone())).map(|row| row.7.as_deref())
     }
 
-    pub(crate) fn incarnation(&mut self, node: &NodeName, cursor: Cursor) {
+    pub(crate) fn incarnation(&mut self, node: &NodeName, stream: Stream, cursor: Cursor) {
         let revision = codec::number(cursor.revision);
-        let last = self.incarnations.entry((node.clone(), cursor.incarnation.get())).or_default();
+        let last = self.incarnations.entry((node.clone(), stream, cursor.incarnation.get())).or_default();
         *last = (*last).max(revision);
     }
 
@@ -131,9 +133,9 @@ impl Group {
         *last = (*last).max(at);
     }
 
-    fn cursor(&mut self, node: &NodeName, cursor: Cursor) {
-        let row = (node.to_string(), cursor.incarnation.get(), codec::number(cursor.revision));
-        self.cursors.put(node.clone(), row);
+    fn cursor(&mut self, node: &NodeName, stream: Stream, cursor: Cursor) {
+        let row = (node.to_string(), stream as i64, cursor.incarnation.get(), codec::number(cursor.revision));
+        self.cursors.put((node.clone(), stream), row);
     }
 
     /// Writes what is collected, one statement for each table.
@@ -146,13 +148,18 @@ impl Group {
         let rows: Vec<incarnations::Row> = self
             .incarnations
             .drain()
-            .map(|((node, incarnation), revision)| (node.to_string(), incarnation, revision))
+            .map(|((node, stream, incarnation), revision)| {
+                (node.to_string(), stream as i64, incarnation, revision)
+            })
             .collect();
         incarnations::write(connection, &rows).await?;
         let touched: HashSet<&str> = rows.iter().map(|row| row.0.as_str()).collect();
         incarnations::prune(connection, &Vec::from_iter(touched)).await?;
-        let rows: Vec<floors::Row> =
-            self.floors.drain().map(|(node, floor)| (node.to_string(), floor)).collect();
+        let rows: Vec<floors::Row> = self
+            .floors
+            .drain()
+            .map(|((node, stream), floor)| (node.to_string(), stream as i64, floor))
+            .collect();
         floors::write(connection, &rows).await?;
         let rows: Vec<heads::Row> = self
             .heads

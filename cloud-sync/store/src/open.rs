@@ -12,17 +12,20 @@ use crate::error::OpenError;
 use crate::tables::{counters, cursors, documents, floors, heads, incarnations, join_tokens, nodes, staging};
 
 /// The steps from one schema to the next; the schema's number is how many have been taken.
-const MIGRATIONS: &[&[&str]] = &[&[
-    documents::SCHEMA,
-    staging::SCHEMA,
-    cursors::SCHEMA,
-    incarnations::SCHEMA,
-    floors::SCHEMA,
-    heads::SCHEMA,
-    nodes::SCHEMA,
-    join_tokens::SCHEMA,
-    counters::SCHEMA,
-]];
+const MIGRATIONS: &[&[&str]] = &[
+    &[
+        documents::SCHEMA,
+        staging::SCHEMA,
+        cursors::SCHEMA,
+        incarnations::SCHEMA,
+        floors::SCHEMA,
+        heads::SCHEMA,
+        nodes::SCHEMA,
+        join_tokens::SCHEMA,
+        counters::SCHEMA,
+    ],
+    &[cursors::BY_STREAM, incarnations::BY_STREAM, floors::BY_STREAM],
+];
 
 const FILE: &str = "cloud.sqlite";
 

@@ -7,7 +7,7 @@ use sqlx::SqlitePool;
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use twin_core::replica::{Commit, Stored};
-use twin_core::{Cursor, Desired, Entry, Incarnation, NodeName, PropertyId, Revision, Timestamp};
+use twin_core::{Cursor, Desired, Entry, Incarnation, NodeName, PropertyId, Revision, Stream, Timestamp};
 
 use crate::codec;
 use crate::error::{OpenError, RedeemError, SetDesiredError, StoreError};
@@ -83,18 +83,23 @@ impl CloudStore {
         self.inner.incarnation
     }
 
-    /// What a replica of the node is to go on from.
+    /// What the replica of a stream of the node is to go on from.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn stored(&self, node: &NodeName) -> Result<Stored, StoreError> {
+    pub async fn stored(&self, node: &NodeName, stream: Stream) -> Result<Stored, StoreError> {
         let mut reader = self.inner.readers.begin().await?;
-        let floor = floors::read(&mut reader, node.as_str()).await?;
+        let floor = floors::read(&mut reader, node.as_str(), stream).await?;
+        let tombstones = match stream {
+            Stream::Twin => documents::tombstones(&mut reader, node.as_str(), floor).await?,
+            // The cloud writes no alarms.
+            Stream::Alarm => None,
+        };
         Ok(Stored {
-            incarnations: incarnations::read(&mut reader, node.as_str()).await?,
+            incarnations: incarnations::read(&mut reader, node.as_str(), stream).await?,
             floor,
-            tombstones: documents::tombstones(&mut reader, node.as_str(), floor).await?,
-            followed: cursors::read(&mut reader, node.as_str()).await?,
+            tombstones,
+            followed: cursors::read(&mut reader, node.as_str(), stream).await?,
         })
     }
 
@@ -107,7 +112,7 @@ impl CloudStore {
         self.ask(|done| Request::Commit { node, commit, done }).await?
     }
 
-    /// Reads desired values of the node with `after < revision <= up_to` in order of revision, at most `limit`,
+    /// Reads what the cloud has written for the node in a stream, desired values, with `after < revision <= up_to` in order of revision, at most `limit`,
     /// deletions among them that the node has not acknowledged.
     ///
     /// # Errors
@@ -115,15 +120,20 @@ impl CloudStore {
     pub async fn fetch(
         &self,
         node: &NodeName,
+        stream: Stream,
         after: Revision,
         up_to: Revision,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
+        match stream {
+            Stream::Twin => {}
+            Stream::Alarm => return Ok(Vec::new()),
+        }
         let rows: Vec<(i64, String, String, i64, Option<String>)> = sqlx::query_as(
             "SELECT part, device, property, revision, body FROM documents
              WHERE node = ?1 AND part = 4 AND revision > ?2 AND revision <= ?3
                AND (body IS NOT NULL
-                    OR revision > ifnull((SELECT floor FROM floors WHERE floors.node = ?1), 0))
+                    OR revision > ifnull((SELECT floor FROM floors WHERE floors.node = ?1 AND stream = 16), 0))
              ORDER BY revision LIMIT ?4",
         )
         .bind(node.as_str())

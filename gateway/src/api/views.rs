@@ -59,6 +59,7 @@ fn change(node: &NodeName, entry: &Entry, stored: &StoredTwin, now: Timestamp) -
         Change::Reported(id, _) => property(stored, &id.property, now),
         Change::Override(id, _) => property(stored, &id.property, now),
         Change::Desired(id, _) => property(stored, &id.property, now),
+        Change::Alarm(id, _) => (None, Some(id.property().property.to_string()), None),
     };
     ChangeView {
         seq: entry.revision.get(),

@@ -39,7 +39,7 @@ impl Catalog {
                 Change::Device(id, None) => {
                     self.devices.write().unwrap_or_else(PoisonError::into_inner).remove(id);
                 }
-                Change::Reported(..) | Change::Override(..) | Change::Desired(..) => {}
+                Change::Reported(..) | Change::Override(..) | Change::Desired(..) | Change::Alarm(..) => {}
             }
         }
         self.changed.notify_waiters();

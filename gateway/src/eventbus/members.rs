@@ -19,7 +19,11 @@ impl EventBus {
                     added.push(member(id, device));
                 }
                 Change::Device(id, None) => removed.push(Member::new(id, None, DeviceState::Unknown)),
-                Change::Device(..) | Change::Reported(..) | Change::Override(..) | Change::Desired(..) => {}
+                Change::Device(..)
+                | Change::Reported(..)
+                | Change::Override(..)
+                | Change::Desired(..)
+                | Change::Alarm(..) => {}
             }
         }
         if added.is_empty() && removed.is_empty() {

@@ -100,6 +100,7 @@ pub(super) fn serial(change: &Change) -> Option<i64> {
         Change::Reported(_, reported) => reported.as_ref()?.value.as_ref()?,
         Change::Override(_, wanted) => &wanted.as_ref()?.value,
         Change::Desired(_, wanted) => &wanted.as_ref()?.value,
+        Change::Alarm(_, alarm) => alarm.as_ref()?.value.as_ref()?,
     };
     if let Value::Int(serial) = value { Some(*serial) } else { None }
 }

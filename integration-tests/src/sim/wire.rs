@@ -89,6 +89,7 @@ impl World {
                 self.note_cut(side, &message);
                 self.take_message(side, message)?;
             }
+            Event::History(_) => return Err(format!("{side:?} is sent a history that was not agreed on")),
             Event::Refused(refused) => return Err(format!("{side:?} is refused: {refused:?}")),
             Event::Closed(closed) => {
                 self.say(format_args!("the session of {side:?} ends: {}", closed.reason))

@@ -106,6 +106,7 @@ pub(crate) fn part_word(part: Part) -> &'static str {
         Part::Reported => "reported",
         Part::Override => "override",
         Part::Desired => "desired",
+        Part::Alarm => "alarm",
     }
 }
 

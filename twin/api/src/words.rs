@@ -135,6 +135,8 @@ pub enum PartWord {
     Override,
     /// What the cloud wants.
     Desired,
+    /// What an alarm's rule has found.
+    Alarm,
 }
 
 impl From<Part> for PartWord {
@@ -144,6 +146,7 @@ impl From<Part> for PartWord {
             Part::Reported => Self::Reported,
             Part::Override => Self::Override,
             Part::Desired => Self::Desired,
+            Part::Alarm => Self::Alarm,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::{Alarm, AlarmId};
 use crate::id::{DeviceId, PropertyId};
 use crate::property::DeviceDefinition;
 use crate::quality::Quality;
@@ -31,17 +32,44 @@ pub enum Part {
     Override = 3,
     /// What the cloud wants. Author: cloud.
     Desired = 4,
+    /// What an alarm's rule has found, and what people did about it.
+    Alarm = 5,
+}
+
+/// A replicated stream: its documents have revisions and cursors of their own, so that one stream never waits for
+/// another. The number is stored: never reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Alarms: few, and more urgent than state.
+    Alarm = 8,
+    /// Devices, reported and desired values and overrides.
+    Twin = 16,
+}
+
+impl Stream {
+    /// All streams, the most urgent first.
+    pub const ALL: [Self; 2] = [Self::Alarm, Self::Twin];
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Device, Self::Reported, Self::Override, Self::Desired];
+    pub const ALL: [Self; 5] = [Self::Device, Self::Reported, Self::Override, Self::Desired, Self::Alarm];
+
+    /// The stream that replicates it.
+    #[must_use]
+    pub fn stream(self) -> Stream {
+        match self {
+            Self::Device | Self::Reported | Self::Override | Self::Desired => Stream::Twin,
+            Self::Alarm => Stream::Alarm,
+        }
+    }
 
     /// Who writes it.
     #[must_use]
     pub fn author(self) -> Side {
         match self {
-            Self::Device | Self::Reported | Self::Override => Side::Edge,
+            Self::Device | Self::Reported | Self::Override | Self::Alarm => Side::Edge,
             Self::Desired => Side::Cloud,
         }
     }
@@ -176,6 +204,8 @@ pub enum Key {
     Override(PropertyId),
     /// See [`Part::Desired`].
     Desired(PropertyId),
+    /// See [`Part::Alarm`].
+    Alarm(AlarmId),
 }
 
 impl Key {
@@ -187,6 +217,7 @@ impl Key {
             Self::Reported(_) => Part::Reported,
             Self::Override(_) => Part::Override,
             Self::Desired(_) => Part::Desired,
+            Self::Alarm(_) => Part::Alarm,
         }
     }
 
@@ -196,15 +227,17 @@ impl Key {
         match self {
             Self::Device(device) => device,
             Self::Reported(id) | Self::Override(id) | Self::Desired(id) => &id.device,
+            Self::Alarm(id) => id.device(),
         }
     }
 
-    /// The property's name; empty for a device.
+    /// The property's name, for an alarm with the rule's behind it; empty for a device.
     #[must_use]
     pub fn property(&self) -> &str {
         match self {
             Self::Device(_) => "",
             Self::Reported(id) | Self::Override(id) | Self::Desired(id) => id.property.as_str(),
+            Self::Alarm(id) => id.column(),
         }
     }
 }
@@ -221,6 +254,8 @@ pub enum Change {
     Override(PropertyId, Option<Override>),
     /// See [`Part::Desired`].
     Desired(PropertyId, Option<Desired>),
+    /// See [`Part::Alarm`].
+    Alarm(AlarmId, Option<Alarm>),
 }
 
 impl Change {
@@ -232,6 +267,7 @@ impl Change {
             Self::Reported(id, _) => Key::Reported(id.clone()),
             Self::Override(id, _) => Key::Override(id.clone()),
             Self::Desired(id, _) => Key::Desired(id.clone()),
+            Self::Alarm(id, _) => Key::Alarm(id.clone()),
         }
     }
 
@@ -243,6 +279,7 @@ impl Change {
             Self::Reported(..) => Part::Reported,
             Self::Override(..) => Part::Override,
             Self::Desired(..) => Part::Desired,
+            Self::Alarm(..) => Part::Alarm,
         }
     }
 
@@ -255,6 +292,7 @@ impl Change {
                 | Self::Reported(_, None)
                 | Self::Override(_, None)
                 | Self::Desired(_, None)
+                | Self::Alarm(_, None)
         )
     }
 }

@@ -23,7 +23,8 @@ pub use alarm::{
 };
 pub use convergence::{Convergence, Effective, convergence, effective};
 pub use document::{
-    Change, Desired, Device, DeviceState, Entry, Key, Outcome, Override, Part, Reported, Side, WriteResult,
+    Change, Desired, Device, DeviceState, Entry, Key, Outcome, Override, Part, Reported, Side, Stream,
+    WriteResult,
 };
 pub use guard::{Guard, Guarded, Rate};
 pub use id::{DeviceId, InvalidId, NodeName, PropertyId, PropertyName};

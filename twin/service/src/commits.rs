@@ -1,32 +1,31 @@
-//! What the replica asks of the store and the link, and what is done when the store cannot.
+//! What the replicas ask of the store and the link, and what is done when the store cannot.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
 use tracing::{debug, warn};
-use twin_core::Revision;
 use twin_core::replica::{Commit, Effect, FetchToken, LinkCommand};
+use twin_core::{Revision, Stream};
 use twin_store::{StoreError, Verdict};
 
 use crate::command::ReportError;
-use crate::service::{DeviceTwin, Error, Waiter};
+use crate::service::{Connection, DeviceTwin, Error, Waiter};
 use crate::trouble::{Held, tell};
 
 impl DeviceTwin {
-    /// Does everything that the replica asks, one commit after the other.
+    /// Does everything that the replicas ask, one commit after the other.
     pub(crate) async fn settle_effects(&mut self) -> Result<(), Error> {
         loop {
             self.judge_wishes();
-            let Some(effect) = self.replica.poll_effect() else { break };
+            let Some((stream, effect)) = self.replicas.poll_effect() else { break };
             match effect {
                 Effect::Commit(commit) => self.commit(commit).await?,
                 Effect::Fetch { token, after, up_to, limit } => {
-                    self.fetch(token, after, up_to, limit).await?;
+                    self.fetch(stream, token, after, up_to, limit).await?;
                 }
                 Effect::Send(message) => {
-                    if let Some(connection) = self.connection
-                        && self.link.try_send(LinkCommand::Send { connection, message }).is_err()
-                    {
+                    let Some(connection) = self.connection.as_ref().map(|c| c.number) else { continue };
+                    if self.link.try_send(LinkCommand::Send { connection, stream, message }).is_err() {
                         debug!(connection, "the link's queue is full; the message will be sent again");
                     }
                 }
@@ -35,11 +34,12 @@ impl DeviceTwin {
         }
         self.answer();
         let (now, is_connected) = (self.now(), self.connection.is_some());
-        self.progress.note(self.replica.committed(), self.replica.acked(), is_connected, now);
+        let twin = self.replicas.of(Stream::Twin);
+        self.progress.note(twin.committed(), twin.acked(), is_connected, now);
         match &self.held {
             None => self.publish_wishes(),
             Some(held) => {
-                let told = held.told(self.replica.uncommitted());
+                let told = held.told(self.replicas.uncommitted());
                 tell(&self.health, |health| health.trouble = Some(told));
                 self.refuse_waiting();
             }
@@ -117,22 +117,23 @@ impl DeviceTwin {
             followed = commit.followed.len(),
             "committed"
         );
-        self.replica.handle_committed(commit.token);
+        self.replicas.handle_committed(commit.stream, commit.token);
         // Whoever waits for this commit does not wait for the link as well.
         self.answer();
     }
 
     async fn fetch(
         &mut self,
+        stream: Stream,
         token: FetchToken,
         after: Revision,
         up_to: Revision,
         limit: usize,
     ) -> Result<(), Error> {
-        match self.store.fetch(after, up_to, limit).await {
+        match self.store.fetch(stream, after, up_to, limit).await {
             Ok(entries) => {
                 let now = self.steady.now();
-                self.replica.handle_fetched(token, up_to, entries, now);
+                self.replicas.handle_fetched(stream, token, up_to, entries, now);
                 Ok(())
             }
             Err(error) => match error.verdict() {
@@ -149,15 +150,15 @@ impl DeviceTwin {
 
     /// Has the link begin anew: the next hello says how things stand.
     pub(crate) fn close_link(&mut self, why: &StoreError) {
-        if let Some(connection) = self.connection.take() {
-            let _ = self.link.try_send(LinkCommand::Close { connection, reason: why.to_string() });
-            self.replica.handle_disconnected();
+        if let Some(Connection { number, .. }) = self.connection.take() {
+            let _ = self.link.try_send(LinkCommand::Close { connection: number, reason: why.to_string() });
+            self.replicas.handle_disconnected();
         }
     }
 
     /// Answers those whose changes are committed.
     pub(crate) fn answer(&mut self) {
-        let committed = self.replica.committed();
+        let committed = self.replicas.of(Stream::Twin).committed();
         while let Some((_, waiter)) = self.waiting.pop_front_if(|(revision, _)| *revision <= committed) {
             match waiter {
                 Waiter::Report(reply, updated) => drop(reply.send(Ok(updated))),

@@ -8,6 +8,7 @@ mod figures;
 mod handle;
 pub mod memory;
 mod rebuild;
+mod replicas;
 mod service;
 mod steady;
 mod trouble;

@@ -6,10 +6,11 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use tracing::error;
-use twin_core::replica::{Replica, Stored};
-use twin_core::{Change, Cursor, Entry, Incarnation, Revision, Side};
+use twin_core::replica::Stored;
+use twin_core::{Change, Cursor, Entry, Incarnation, Revision, Side, Stream};
 use twin_store::{Damage, StoreError};
 
+use crate::replicas::Replicas;
 use crate::service::{DeviceTwin, Error};
 use crate::trouble::{StoreDamage, tell};
 
@@ -19,7 +20,7 @@ impl DeviceTwin {
         error!(reason = %why, "the database is damaged: it is moved aside and made anew from memory");
         self.close_link(why);
         let moved_to = self.store.rebuild(&why.to_string()).await.map_err(Error::Rebuild)?;
-        let kept_documents = self.begin_anew(self.replica.last()).await?;
+        let kept_documents = self.begin_anew(self.replicas.of(Stream::Twin).last()).await?;
         if let Some(held) = self.held.take() {
             held.handle_over();
         }
@@ -61,9 +62,12 @@ impl DeviceTwin {
     /// Gives everything in memory to a replica that begins anew, on a database that is empty. Revisions go on from where
     /// they were, so that nothing looks older than it is.
     async fn begin_anew(&mut self, last: Revision) -> Result<u64, Error> {
-        let before = Cursor { incarnation: drawn(), revision: last };
-        let stored = Stored { incarnations: vec![before], ..Stored::default() };
-        self.replica = Replica::new(Side::Edge, drawn(), &stored, self.settings.limits);
+        let before = |revision| Stored {
+            incarnations: vec![Cursor { incarnation: drawn(), revision }],
+            ..Stored::default()
+        };
+        let alarm = before(self.replicas.of(Stream::Alarm).last());
+        self.replicas = Replicas::new(drawn(), &alarm, &before(last), self.settings.limits);
         self.staged.clear();
         // What the cloud wants is its own to say; until it does, what it last said holds.
         let desired = self.memory.all_desired();

@@ -9,14 +9,15 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use twin_core::replica::{Commit, Followed, Limits, LinkCommand, LinkEvent, Replica};
-use twin_core::{Change, DeviceId, Entry, Incarnation, Revision, Side, Timestamp};
+use twin_core::replica::{Commit, Followed, Limits, LinkCommand, LinkEvent};
+use twin_core::{Change, DeviceId, Entry, Incarnation, Revision, Stream, Timestamp};
 use twin_store::{OpenError, Reader, StoreError, Trouble, TwinStore, Verdict};
 
 use crate::command::{Command, Reply, ReportError, Updated};
 use crate::figures::{Figures, Progress};
 use crate::handle::Handle;
 use crate::memory::{Memory, Wish};
+use crate::replicas::Replicas;
 use crate::steady::Steady;
 use crate::trouble::{Held, StoreHealth};
 
@@ -60,13 +61,13 @@ pub enum Error {
 pub struct DeviceTwin {
     pub(crate) settings: Settings,
     pub(crate) store: TwinStore,
-    pub(crate) replica: Replica,
+    pub(crate) replicas: Replicas,
     pub(crate) memory: Memory,
     commands: mpsc::Receiver<Command>,
     events: broadcast::Sender<Event>,
     link_events: mpsc::Receiver<LinkEvent>,
     pub(crate) link: mpsc::Sender<LinkCommand>,
-    pub(crate) connection: Option<u64>,
+    pub(crate) connection: Option<Connection>,
     pub(crate) waiting: VecDeque<(Revision, Waiter)>,
     /// Devices whose wishes may have changed.
     pub(crate) touched: BTreeSet<DeviceId>,
@@ -81,6 +82,13 @@ pub struct DeviceTwin {
     pub(crate) health: watch::Sender<StoreHealth>,
     pub(crate) steady: Steady,
     pub(crate) progress: Progress,
+}
+
+/// A connection to the cloud.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) number: u64,
+    pub(crate) streams: Vec<Stream>,
 }
 
 #[derive(Debug)]
@@ -105,8 +113,8 @@ impl DeviceTwin {
         link: mpsc::Sender<LinkCommand>,
     ) -> Result<(Self, Handle, Reader), StartError> {
         let (mut store, reader) = TwinStore::open(&settings.data_dir).await?;
-        let stored = store.stored().await?;
-        let replica = Replica::new(Side::Edge, settings.incarnation, &stored, settings.limits);
+        let (alarm, twin) = (store.stored(Stream::Alarm).await?, store.stored(Stream::Twin).await?);
+        let replicas = Replicas::new(settings.incarnation, &alarm, &twin, settings.limits);
         let mut memory = Memory::default();
         memory.restore(store.all().await?);
         let (command_sender, commands) = mpsc::channel(COMMANDS);
@@ -120,7 +128,7 @@ impl DeviceTwin {
         let mut service = Self {
             settings,
             store,
-            replica,
+            replicas,
             memory,
             commands,
             events,
@@ -195,19 +203,19 @@ impl DeviceTwin {
             self.retry().await?;
             self.settle_effects().await?;
         }
-        while self.connection.is_some() && !self.replica.is_settled() {
+        while !self.is_settled() {
             match tokio::time::timeout_at(deadline, self.link_events.recv()).await {
                 Ok(Some(event)) => self.handle_link(event),
                 Ok(None) | Err(_) => break,
             }
             self.settle_effects().await?;
         }
-        let owed = self.replica.committed().get() - self.replica.acked().map_or(0, Revision::get);
-        if self.connection.is_some() && !self.replica.is_settled() {
-            info!(owed_revisions = owed, "stopping before the cloud has acknowledged everything; it is kept");
+        if let Some(connection) = self.connection.as_ref().filter(|_| !self.is_settled()) {
+            let owed_revisions = self.replicas.owed(&connection.streams);
+            info!(owed_revisions, "stopping before the cloud has acknowledged everything; it is kept");
         }
         if let Some(held) = &self.held {
-            let documents = self.replica.uncommitted();
+            let documents = self.replicas.uncommitted();
             warn!(
                 documents,
                 "stopping although not all is stored: {}; devices are read anew at the start", held.trouble
@@ -223,19 +231,24 @@ impl DeviceTwin {
         }
     }
 
+    /// Whether there is nothing to wait for: no cloud that listens, or none that has not acknowledged everything.
+    fn is_settled(&self) -> bool {
+        self.connection.as_ref().is_none_or(|connection| self.replicas.are_settled(&connection.streams))
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         (self.settings.now)()
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        let replica = self.replica.poll_timeout().map(|at| self.steady.instant(at));
+        let replica = self.replicas.poll_timeout().map(|at| self.steady.instant(at));
         let memory = self.memory.poll_timeout().map(|at| Steady::look_at(at, self.now()));
         [replica, memory, self.held.as_ref().map(Held::next)].into_iter().flatten().min()
     }
 
     fn handle_timeout(&mut self) {
         self.handle_clock();
-        self.replica.handle_timeout(self.steady.now());
+        self.replicas.handle_timeout(self.steady.now());
         let (changes, touched) = self.memory.handle_timeout(self.now());
         self.touched.extend(touched);
         self.write(changes);
@@ -251,17 +264,17 @@ impl DeviceTwin {
 
     fn handle_link(&mut self, event: LinkEvent) {
         match event {
-            LinkEvent::Connected { connection } => {
-                self.connection = Some(connection);
-                self.replica.handle_connected();
+            LinkEvent::Connected { connection, streams } => {
+                self.replicas.handle_connected(&streams);
+                self.connection = Some(Connection { number: connection, streams });
             }
-            LinkEvent::Disconnected { connection } if self.connection == Some(connection) => {
+            LinkEvent::Disconnected { connection } if self.is_connected_as(connection) => {
                 self.connection = None;
-                self.replica.handle_disconnected();
+                self.replicas.handle_disconnected();
             }
-            LinkEvent::Message { connection, message } if self.connection == Some(connection) => {
+            LinkEvent::Message { connection, stream, message } if self.is_connected_as(connection) => {
                 let now = self.steady.now();
-                if let Err(error) = self.replica.handle_message(message, now) {
+                if let Err(error) = self.replicas.handle_message(stream, message, now) {
                     warn!(%error, connection, "the cloud broke the protocol of the link; closing it");
                     let close = LinkCommand::Close { connection, reason: error.to_string() };
                     let _ = self.link.try_send(close);
@@ -269,6 +282,10 @@ impl DeviceTwin {
             }
             LinkEvent::Disconnected { .. } | LinkEvent::Message { .. } => {}
         }
+    }
+
+    fn is_connected_as(&self, number: u64) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.number == number)
     }
 
     fn handle_command(&mut self, command: Command) {
@@ -315,7 +332,7 @@ impl DeviceTwin {
                 let checked = requests.iter().map(|request| self.memory.check_override(request));
                 match checked.collect::<Result<Vec<_>, _>>() {
                     Ok(changes) => {
-                        let mut revision = self.replica.last();
+                        let mut revision = self.replicas.of(Stream::Twin).last();
                         for (request, change) in requests.into_iter().zip(changes) {
                             if let Some(change) = change {
                                 revision = self.write(vec![change]);
@@ -335,12 +352,14 @@ impl DeviceTwin {
         }
     }
 
-    /// Gives the changes to the replica; the revision of the last, or of the last before when there are none.
+    /// Gives the changes to the replicas; the revision of the last one of a twin, or of the last before when there is none.
     pub(crate) fn write(&mut self, changes: Vec<Change>) -> Revision {
-        let mut last = self.replica.last();
+        let mut last = self.replicas.of(Stream::Twin).last();
         for change in changes {
-            match self.replica.write(change) {
-                Ok(revision) => last = revision,
+            let stream = change.part().stream();
+            match self.replicas.write(change) {
+                Ok(revision) if stream == Stream::Twin => last = revision,
+                Ok(_) => {}
                 Err(error) => warn!(%error, "a change was not written"),
             }
         }
@@ -348,6 +367,13 @@ impl DeviceTwin {
     }
 
     pub(crate) fn handle_published(&mut self, commit: Arc<Commit>) {
+        if commit.stream == Stream::Twin {
+            self.handle_followed(&commit);
+        }
+        let _ = self.events.send(Event::Committed(commit));
+    }
+
+    fn handle_followed(&mut self, commit: &Commit) {
         let now = self.now();
         let mut whole = Vec::new();
         for step in &commit.followed {
@@ -359,14 +385,13 @@ impl DeviceTwin {
             }
         }
         if !commit.followed.is_empty() {
-            let touched = self.memory.handle_followed(&commit, &whole);
+            let touched = self.memory.handle_followed(commit, &whole);
             for device in &touched {
                 let changes = self.memory.refuse_unacceptable(device, now);
                 self.write(changes);
             }
             self.touched.extend(touched);
         }
-        let _ = self.events.send(Event::Committed(commit));
     }
 
     /// Asks the guards of wishes before they go out; a refusal is committed with what it answers.

@@ -184,11 +184,14 @@ async fn a_wish_of_the_cloud_is_published_until_it_is_answered_and_an_override_w
     let mut rig = start(dir.path()).await;
     rig.declare().await;
     let mut events = rig.handle.events();
-    rig.link_events.send(LinkEvent::Connected { connection: 1 }).await.unwrap();
+    rig.link_events.send(LinkEvent::Connected { connection: 1, streams: vec![Stream::Twin] }).await.unwrap();
     let hello = rig.link.recv().await.unwrap();
-    assert_eq!(hello, LinkCommand::Send { connection: 1, message: Message::Hello(None) });
+    assert_eq!(
+        hello,
+        LinkCommand::Send { connection: 1, stream: Stream::Twin, message: Message::Hello(None) }
+    );
     let message = desired_batch(None, 5, 40.0);
-    rig.link_events.send(LinkEvent::Message { connection: 1, message }).await.unwrap();
+    rig.link_events.send(LinkEvent::Message { connection: 1, stream: Stream::Twin, message }).await.unwrap();
     let wishes = next_wishes(&mut events).await;
     assert_eq!(wishes[0].effective.value, Value::float(40.0).unwrap());
     let Some(LinkCommand::Send { message: Message::Ack(cursor), .. }) = rig.link.recv().await else {
@@ -237,9 +240,9 @@ async fn a_wish_that_the_definition_forbids_is_refused_in_words_and_not_sent_to_
     let dir = tempfile::tempdir().unwrap();
     let rig = start(dir.path()).await;
     rig.declare().await;
-    rig.link_events.send(LinkEvent::Connected { connection: 1 }).await.unwrap();
+    rig.link_events.send(LinkEvent::Connected { connection: 1, streams: vec![Stream::Twin] }).await.unwrap();
     let message = desired_batch(None, 5, 400.0);
-    rig.link_events.send(LinkEvent::Message { connection: 1, message }).await.unwrap();
+    rig.link_events.send(LinkEvent::Message { connection: 1, stream: Stream::Twin, message }).await.unwrap();
     let outcome = loop {
         if let Some(outcome) = reported(&rig, "setpoint").await.and_then(|r| r.outcome) {
             break outcome;

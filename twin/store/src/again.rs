@@ -81,7 +81,7 @@ impl TwinStore {
     /// Whether the commit is in the database. One of which this cannot be told changes nothing when it is applied again.
     async fn is_stored(&mut self, commit: &Commit) -> Result<bool, StoreError> {
         if let Some(author) = commit.author.filter(|_| !commit.authored.is_empty()) {
-            let known = cursors::incarnations(&mut self.connection).await?;
+            let known = cursors::incarnations(&mut self.connection, commit.stream).await?;
             return Ok(known
                 .iter()
                 .any(|k| k.incarnation == author.incarnation && k.revision >= author.revision));
@@ -91,7 +91,7 @@ impl TwinStore {
             Followed::ResetBegin | Followed::Stage { .. } => None,
         });
         match last {
-            Some(cursor) => Ok(cursors::followed(&mut self.connection).await? == Some(cursor)),
+            Some(cursor) => Ok(cursors::followed(&mut self.connection, commit.stream).await? == Some(cursor)),
             None => Ok(false),
         }
     }

@@ -25,27 +25,27 @@ pub(crate) async fn store(store: &mut TwinStore, commit: &Commit) -> Result<(), 
                     documents::upsert(&mut transaction, rows).await?;
                 }
                 if entries.iter().any(|e| e.change.is_deletion()) {
-                    documents::delete_followed_tombstones(&mut transaction).await?;
+                    documents::delete_followed_tombstones(&mut transaction, commit.stream).await?;
                 }
-                cursors::set_followed(&mut transaction, *cursor).await?;
+                cursors::set_followed(&mut transaction, commit.stream, *cursor).await?;
             }
-            Followed::ResetBegin => staging::clear(&mut transaction).await?,
+            Followed::ResetBegin => staging::clear(&mut transaction, commit.stream).await?,
             Followed::Stage { entries } => {
                 let rows = documents::rows_json(entries.iter(), |_| next())?;
                 staging::upsert(&mut transaction, rows).await?;
             }
             Followed::ResetEnd { cursor } => {
-                staging::swap_in(&mut transaction).await?;
-                cursors::set_followed(&mut transaction, *cursor).await?;
+                staging::swap_in(&mut transaction, commit.stream).await?;
+                cursors::set_followed(&mut transaction, commit.stream, *cursor).await?;
             }
         }
     }
     if let Some(forget) = commit.forget {
-        documents::forget_tombstones(&mut transaction, forget.up_to).await?;
-        cursors::raise_floor(&mut transaction, forget).await?;
+        documents::forget_tombstones(&mut transaction, commit.stream, forget.up_to).await?;
+        cursors::raise_floor(&mut transaction, commit.stream, forget).await?;
     }
     if let Some(cursor) = commit.author {
-        cursors::record(&mut transaction, cursor).await?;
+        cursors::record(&mut transaction, commit.stream, cursor).await?;
     }
     transaction.commit().await?;
     store.followed_seq = followed_seq;

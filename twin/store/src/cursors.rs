@@ -1,8 +1,9 @@
-//! Tables `incarnations` (of this author, each with its last revision) and `marks` (the followed cursor, the floor).
+//! Tables `incarnations` (of this author, each with its last revision) and `marks` (the followed cursor, the floor), for
+//! each stream.
 
 use sqlx::{Row as _, SqliteConnection};
 use twin_core::replica::Forget;
-use twin_core::{Cursor, Incarnation, Revision};
+use twin_core::{Cursor, Incarnation, Revision, Stream};
 
 use crate::StoreError;
 use crate::documents::{revision_column, revision_of};
@@ -20,6 +21,30 @@ CREATE TABLE marks (
 ) WITHOUT ROWID;
 ";
 
+/// Incarnations and marks of each stream by itself (16 is the stream of the twins).
+pub(crate) const BY_STREAM: &str = "
+CREATE TABLE incarnations_by_stream (
+    stream INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    last_revision INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    PRIMARY KEY (stream, incarnation)
+) WITHOUT ROWID;
+INSERT INTO incarnations_by_stream SELECT 16, incarnation, last_revision, started FROM incarnations;
+DROP TABLE incarnations;
+ALTER TABLE incarnations_by_stream RENAME TO incarnations;
+CREATE TABLE marks_by_stream (
+    stream INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    incarnation INTEGER,
+    revision INTEGER NOT NULL,
+    PRIMARY KEY (stream, name)
+) WITHOUT ROWID;
+INSERT INTO marks_by_stream SELECT 16, name, incarnation, revision FROM marks;
+DROP TABLE marks;
+ALTER TABLE marks_by_stream RENAME TO marks;
+";
+
 /// How many past incarnations a peer may still resume from; an older one costs it a reset, nothing else.
 const KEPT_INCARNATIONS: i64 = 64;
 
@@ -31,9 +56,14 @@ fn incarnation_of(column: i64) -> Incarnation {
     Incarnation::new(u64::try_from(column).unwrap_or(0))
 }
 
-pub(crate) async fn incarnations(connection: &mut SqliteConnection) -> Result<Vec<Cursor>, StoreError> {
-    let rows =
-        sqlx::query("SELECT incarnation, last_revision FROM incarnations").fetch_all(connection).await?;
+pub(crate) async fn incarnations(
+    connection: &mut SqliteConnection,
+    stream: Stream,
+) -> Result<Vec<Cursor>, StoreError> {
+    let rows = sqlx::query("SELECT incarnation, last_revision FROM incarnations WHERE stream = ?1")
+        .bind(stream as i64)
+        .fetch_all(connection)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(Cursor {
@@ -45,33 +75,48 @@ pub(crate) async fn incarnations(connection: &mut SqliteConnection) -> Result<Ve
 }
 
 /// Remembers an incarnation with its last revision; the highest one stays.
-pub(crate) async fn record(connection: &mut SqliteConnection, cursor: Cursor) -> Result<(), StoreError> {
-    let changed =
-        sqlx::query("UPDATE incarnations SET last_revision = max(last_revision, ?2) WHERE incarnation = ?1")
-            .bind(incarnation_column(cursor.incarnation))
-            .bind(revision_column(cursor.revision))
-            .execute(&mut *connection)
-            .await?
-            .rows_affected();
+pub(crate) async fn record(
+    connection: &mut SqliteConnection,
+    stream: Stream,
+    cursor: Cursor,
+) -> Result<(), StoreError> {
+    let changed = sqlx::query(
+        "UPDATE incarnations SET last_revision = max(last_revision, ?3) WHERE stream = ?1 AND incarnation = ?2",
+    )
+    .bind(stream as i64)
+    .bind(incarnation_column(cursor.incarnation))
+    .bind(revision_column(cursor.revision))
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
     if changed == 0 {
         sqlx::query(
-            "INSERT INTO incarnations (incarnation, last_revision, started) \
-             VALUES (?1, ?2, (SELECT coalesce(max(started), 0) + 1 FROM incarnations))",
+            "INSERT INTO incarnations (stream, incarnation, last_revision, started) \
+             VALUES (?1, ?2, ?3, (SELECT coalesce(max(started), 0) + 1 FROM incarnations WHERE stream = ?1))",
         )
+        .bind(stream as i64)
         .bind(incarnation_column(cursor.incarnation))
         .bind(revision_column(cursor.revision))
         .execute(&mut *connection)
         .await?;
-        sqlx::query("DELETE FROM incarnations WHERE started <= (SELECT max(started) FROM incarnations) - ?1")
-            .bind(KEPT_INCARNATIONS)
-            .execute(connection)
-            .await?;
+        sqlx::query(
+            "DELETE FROM incarnations WHERE stream = ?1 \
+             AND started <= (SELECT max(started) FROM incarnations WHERE stream = ?1) - ?2",
+        )
+        .bind(stream as i64)
+        .bind(KEPT_INCARNATIONS)
+        .execute(connection)
+        .await?;
     }
     Ok(())
 }
 
-pub(crate) async fn followed(connection: &mut SqliteConnection) -> Result<Option<Cursor>, StoreError> {
-    let row = sqlx::query("SELECT incarnation, revision FROM marks WHERE name = 'followed'")
+pub(crate) async fn followed(
+    connection: &mut SqliteConnection,
+    stream: Stream,
+) -> Result<Option<Cursor>, StoreError> {
+    let row = sqlx::query("SELECT incarnation, revision FROM marks WHERE stream = ?1 AND name = 'followed'")
+        .bind(stream as i64)
         .fetch_optional(connection)
         .await?;
     row.map(|row| {
@@ -82,9 +127,13 @@ pub(crate) async fn followed(connection: &mut SqliteConnection) -> Result<Option
 
 pub(crate) async fn set_followed(
     connection: &mut SqliteConnection,
+    stream: Stream,
     cursor: Cursor,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT OR REPLACE INTO marks (name, incarnation, revision) VALUES ('followed', ?1, ?2)")
+    let sql =
+        "INSERT OR REPLACE INTO marks (stream, name, incarnation, revision) VALUES (?1, 'followed', ?2, ?3)";
+    sqlx::query(sql)
+        .bind(stream as i64)
         .bind(incarnation_column(cursor.incarnation))
         .bind(revision_column(cursor.revision))
         .execute(connection)
@@ -92,18 +141,22 @@ pub(crate) async fn set_followed(
     Ok(())
 }
 
-pub(crate) async fn floor(connection: &mut SqliteConnection) -> Result<Revision, StoreError> {
-    let floor: Option<i64> = sqlx::query_scalar("SELECT revision FROM marks WHERE name = 'floor'")
-        .fetch_optional(connection)
-        .await?;
+pub(crate) async fn floor(connection: &mut SqliteConnection, stream: Stream) -> Result<Revision, StoreError> {
+    let sql = "SELECT revision FROM marks WHERE stream = ?1 AND name = 'floor'";
+    let floor: Option<i64> = sqlx::query_scalar(sql).bind(stream as i64).fetch_optional(connection).await?;
     Ok(floor.map_or(Revision::ZERO, revision_of))
 }
 
-pub(crate) async fn raise_floor(connection: &mut SqliteConnection, forget: Forget) -> Result<(), StoreError> {
+pub(crate) async fn raise_floor(
+    connection: &mut SqliteConnection,
+    stream: Stream,
+    forget: Forget,
+) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO marks (name, revision) VALUES ('floor', ?1) \
-         ON CONFLICT (name) DO UPDATE SET revision = max(revision, excluded.revision)",
+        "INSERT INTO marks (stream, name, revision) VALUES (?1, 'floor', ?2) \
+         ON CONFLICT (stream, name) DO UPDATE SET revision = max(revision, excluded.revision)",
     )
+    .bind(stream as i64)
     .bind(revision_column(forget.floor))
     .execute(connection)
     .await?;

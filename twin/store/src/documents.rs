@@ -1,13 +1,14 @@
 //! Table `documents`: the newest state of every part of every twin.
 //!
-//! `author` is 0 for the edge's own parts and 1 for the cloud's. `seq` orders changes within an author: for the edge's
-//! own it is the revision, for the cloud's a counter of this database, since the cloud's revisions may start again.
+//! `author` is 0 for the edge's own parts of the twins, 1 for the cloud's and 2 for the edge's alarms: what has revisions
+//! of its own has a number of its own. `seq` orders changes within it: for the edge's own it is the revision, for the
+//! cloud's a counter of this database, since the cloud's revisions may start again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
-use twin_core::{Change, DeviceId, Entry, Part, PropertyId, PropertyName, Revision, Side};
+use twin_core::{AlarmId, Change, DeviceId, Entry, Part, PropertyId, PropertyName, Revision, Side, Stream};
 
 use crate::StoreError;
 
@@ -27,10 +28,12 @@ CREATE INDEX documents_by_seq ON documents (author, seq);
 
 pub(crate) const COLUMNS: &str = "part, device, property, author, revision, seq, body";
 
-pub(crate) fn author_number(side: Side) -> i64 {
-    match side {
-        Side::Edge => 0,
-        Side::Cloud => 1,
+pub(crate) fn author_number(stream: Stream, side: Side) -> i64 {
+    match (stream, side) {
+        (Stream::Twin, Side::Edge) => 0,
+        (Stream::Twin, Side::Cloud) => 1,
+        (Stream::Alarm, Side::Edge) => 2,
+        (Stream::Alarm, Side::Cloud) => 3,
     }
 }
 
@@ -45,6 +48,7 @@ enum Body<'a> {
     Reported(&'a twin_core::Reported),
     Override(&'a twin_core::Override),
     Desired(&'a twin_core::Desired),
+    Alarm(&'a twin_core::Alarm),
 }
 
 /// The rows of `entries` as one JSON array; `seq` gives the place of each.
@@ -65,9 +69,10 @@ pub(crate) fn rows_json<'a>(
                 Change::Desired(id, body) => {
                     ((&id.device, id.property.as_str()), body.as_ref().map(Body::Desired))
                 }
+                Change::Alarm(id, body) => ((id.device(), id.column()), body.as_ref().map(Body::Alarm)),
             };
             let part = entry.change.part();
-            let author = author_number(part.author());
+            let author = author_number(part.stream(), part.author());
             Row(part as i64, id.0.as_str(), id.1, author, revision_column(entry.revision), seq(entry), body)
         })
         .collect();
@@ -97,21 +102,34 @@ pub(crate) async fn upsert(connection: &mut SqliteConnection, rows: String) -> R
 }
 
 /// Removes what the cloud has deleted: its tombstones are the cloud's to keep.
-pub(crate) async fn delete_followed_tombstones(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM documents WHERE author = 1 AND body IS NULL").execute(connection).await?;
+pub(crate) async fn delete_followed_tombstones(
+    connection: &mut SqliteConnection,
+    stream: Stream,
+) -> Result<(), StoreError> {
+    let author = author_number(stream, Side::Cloud);
+    sqlx::query("DELETE FROM documents WHERE author = ?1 AND body IS NULL")
+        .bind(author)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
-pub(crate) async fn delete_followed(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM documents WHERE author = 1").execute(connection).await?;
+pub(crate) async fn delete_followed(
+    connection: &mut SqliteConnection,
+    stream: Stream,
+) -> Result<(), StoreError> {
+    let author = author_number(stream, Side::Cloud);
+    sqlx::query("DELETE FROM documents WHERE author = ?1").bind(author).execute(connection).await?;
     Ok(())
 }
 
 pub(crate) async fn forget_tombstones(
     connection: &mut SqliteConnection,
+    stream: Stream,
     up_to: Revision,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM documents WHERE author = 0 AND body IS NULL AND seq <= ?1")
+    sqlx::query("DELETE FROM documents WHERE author = ?1 AND body IS NULL AND seq <= ?2")
+        .bind(author_number(stream, Side::Edge))
         .bind(revision_column(up_to))
         .execute(connection)
         .await?;
@@ -120,8 +138,10 @@ pub(crate) async fn forget_tombstones(
 
 pub(crate) async fn tombstones(
     connection: &mut SqliteConnection,
+    stream: Stream,
 ) -> Result<Option<(Revision, Revision)>, StoreError> {
-    let row = sqlx::query("SELECT min(seq), max(seq) FROM documents WHERE author = 0 AND body IS NULL")
+    let row = sqlx::query("SELECT min(seq), max(seq) FROM documents WHERE author = ?1 AND body IS NULL")
+        .bind(author_number(stream, Side::Edge))
         .fetch_one(connection)
         .await?;
     let (oldest, newest): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
@@ -136,6 +156,7 @@ pub(crate) async fn last_followed_seq(connection: &mut SqliteConnection) -> Resu
 
 pub(crate) async fn by_revision(
     connection: &mut SqliteConnection,
+    stream: Stream,
     side: Side,
     after: Revision,
     up_to: Revision,
@@ -145,7 +166,7 @@ pub(crate) async fn by_revision(
         "SELECT {COLUMNS} FROM documents WHERE author = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4"
     );
     sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(author_number(side))
+        .bind(author_number(stream, side))
         .bind(revision_column(after))
         .bind(revision_column(up_to))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
@@ -181,6 +202,11 @@ pub(crate) fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
         Some(Part::Reported) => Change::Reported(id()?, read(body, &place)?),
         Some(Part::Override) => Change::Override(id()?, read(body, &place)?),
         Some(Part::Desired) => Change::Desired(id()?, read(body, &place)?),
+        Some(Part::Alarm) => {
+            let id =
+                AlarmId::from_column(device.clone(), &property).map_err(|e| unreadable(e.to_string()))?;
+            Change::Alarm(id, read(body, &place)?)
+        }
         None => return Err(unreadable("no such part".into())),
     };
     Ok(Entry { revision: revision_of(revision), change })

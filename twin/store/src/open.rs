@@ -7,15 +7,19 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use twin_core::Revision;
 use twin_core::replica::{Commit, Stored};
-use twin_core::{Entry, Side};
+use twin_core::{Entry, Side, Stream};
 
 use crate::damage::Damage;
 use crate::error::{Trouble, Verdict, verdict_in, verdict_of};
 use crate::reader::{Pool, Reader};
 use crate::{StoreError, commit, cursors, documents};
 
-/// The version of the schema below, kept in `PRAGMA user_version`.
-pub(crate) const SCHEMA_VERSION: i64 = 1;
+/// The version of the schema below, kept in `PRAGMA user_version`: how many of the [`STEPS`] have been taken.
+pub(crate) const SCHEMA_VERSION: i64 = 2;
+
+/// The steps from one schema to the next.
+const STEPS: [&[&str]; 2] =
+    [&[documents::SCHEMA, crate::staging::SCHEMA, cursors::SCHEMA], &[cursors::BY_STREAM]];
 
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -166,16 +170,16 @@ impl TwinStore {
         verdict_in(error.verdict(), self.folder())
     }
 
-    /// What a replica needs to go on.
+    /// What the replica of a stream needs to go on.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn stored(&mut self) -> Result<Stored, StoreError> {
+    pub async fn stored(&mut self, stream: Stream) -> Result<Stored, StoreError> {
         Ok(Stored {
-            incarnations: cursors::incarnations(&mut self.connection).await?,
-            floor: cursors::floor(&mut self.connection).await?,
-            tombstones: documents::tombstones(&mut self.connection).await?,
-            followed: cursors::followed(&mut self.connection).await?,
+            incarnations: cursors::incarnations(&mut self.connection, stream).await?,
+            floor: cursors::floor(&mut self.connection, stream).await?,
+            tombstones: documents::tombstones(&mut self.connection, stream).await?,
+            followed: cursors::followed(&mut self.connection, stream).await?,
         })
     }
 
@@ -206,17 +210,18 @@ impl TwinStore {
         Ok(())
     }
 
-    /// The edge's own documents with `after < revision <= up_to`, in order, tombstones among them.
+    /// The edge's own documents of a stream with `after < revision <= up_to`, in order, tombstones among them.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn fetch(
         &mut self,
+        stream: Stream,
         after: Revision,
         up_to: Revision,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        documents::by_revision(&mut self.connection, Side::Edge, after, up_to, limit).await
+        documents::by_revision(&mut self.connection, stream, Side::Edge, after, up_to, limit).await
     }
 
     /// Everything that is not a tombstone, for the service's start.
@@ -371,7 +376,7 @@ async fn prepare(connection: &mut SqliteConnection, checked: bool) -> Result<i64
         return Err(Failure::TooNew(found));
     }
     if found < SCHEMA_VERSION {
-        create(connection).await?;
+        migrate(connection, found).await?;
     } else if checked {
         check(connection).await?;
     }
@@ -406,13 +411,47 @@ fn is_interrupted(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "9")
 }
 
-async fn create(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+/// Brings the schema from version `found` to the present one.
+async fn migrate(connection: &mut SqliteConnection, found: i64) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    for statement in [documents::SCHEMA, crate::staging::SCHEMA, cursors::SCHEMA] {
-        sqlx::raw_sql(statement).execute(&mut *transaction).await?;
+    for step in STEPS.get(usize::try_from(found).unwrap_or(0)..).unwrap_or_default() {
+        for statement in *step {
+            sqlx::raw_sql(*statement).execute(&mut *transaction).await?;
+        }
     }
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {SCHEMA_VERSION}")))
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use twin_core::{Cursor, Incarnation};
+
+    #[tokio::test]
+    async fn a_database_of_the_first_schema_keeps_its_place_in_the_stream_of_the_twins() {
+        let dir = tempfile::tempdir().unwrap();
+        let options =
+            SqliteConnectOptions::new().filename(dir.path().join(TwinStore::FILE)).create_if_missing(true);
+        let mut old = options.connect().await.unwrap();
+        for statement in STEPS[0] {
+            sqlx::raw_sql(*statement).execute(&mut old).await.unwrap();
+        }
+        let rows = "INSERT INTO incarnations VALUES (7, 41, 1); INSERT INTO marks VALUES ('followed', 9, 5);
+            INSERT INTO marks (name, revision) VALUES ('floor', 3); PRAGMA user_version = 1";
+        sqlx::raw_sql(rows).execute(&mut old).await.unwrap();
+        old.close().await.unwrap();
+
+        let (mut store, _) = TwinStore::open(dir.path()).await.unwrap();
+        let at = |incarnation, revision| Cursor {
+            incarnation: Incarnation::new(incarnation),
+            revision: Revision::new(revision),
+        };
+        let twin = store.stored(Stream::Twin).await.unwrap();
+        assert_eq!((twin.incarnations, twin.followed), (vec![at(7, 41)], Some(at(9, 5))));
+        assert_eq!(twin.floor, Revision::new(3));
+        assert_eq!(store.stored(Stream::Alarm).await.unwrap(), Stored::default());
+    }
 }

@@ -5,10 +5,13 @@ use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use sqlx::SqlitePool;
-use twin_core::{Change, Desired, Device, DeviceId, Entry, Override, PropertyName, Reported, Revision};
+use twin_core::{
+    Alarm, AlarmId, Change, Desired, Device, DeviceId, Entry, Override, PropertyName, Reported, Revision,
+    Side, Stream,
+};
 
 use crate::StoreError;
-use crate::documents::{COLUMNS, entry};
+use crate::documents::{COLUMNS, author_number, entry};
 
 /// The connections of all readers, which are others after the database was made anew.
 #[derive(Debug, Clone)]
@@ -46,20 +49,35 @@ pub struct StoredTwin {
     pub overrides: Vec<(PropertyName, Override, Revision)>,
     /// What the cloud wants.
     pub desired: Vec<(PropertyName, Desired, Revision)>,
+    /// What its alarms have found.
+    pub alarms: Vec<(AlarmId, Alarm, Revision)>,
 }
 
-/// Where a listener stands: in the edge's own history and in what came from the cloud. Written `17.4`.
+/// Where a listener stands: in the edge's own history, in what came from the cloud, and in the alarms. Written `17.4.2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ChangesToken {
     /// The revision of the edge.
     pub own: u64,
     /// The counter of what came from the cloud.
     pub followed: u64,
+    /// The revision of the alarms.
+    pub alarms: u64,
 }
 
 impl fmt::Display for ChangesToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.own, self.followed)
+        write!(f, "{}.{}.{}", self.own, self.followed, self.alarms)
+    }
+}
+
+impl ChangesToken {
+    /// Each place with the number of its author.
+    fn places(&mut self) -> [(i64, &mut u64); 3] {
+        [
+            (author_number(Stream::Twin, Side::Edge), &mut self.own),
+            (author_number(Stream::Twin, Side::Cloud), &mut self.followed),
+            (author_number(Stream::Alarm, Side::Edge), &mut self.alarms),
+        ]
     }
 }
 
@@ -71,14 +89,19 @@ pub struct InvalidToken(String);
 impl FromStr for ChangesToken {
     type Err = InvalidToken;
     fn from_str(text: &str) -> Result<Self, InvalidToken> {
-        let (own, followed) = text.split_once('.').unwrap_or((text, "0"));
+        let mut parts = text.split('.');
         let number = |part: &str| {
             part.parse::<u64>()
                 .ok()
                 .filter(|n| i64::try_from(*n).is_ok())
                 .ok_or_else(|| InvalidToken(text.chars().take(40).collect()))
         };
-        Ok(Self { own: number(own)?, followed: number(followed)? })
+        let mut next = || number(parts.next().unwrap_or("0"));
+        let token = Self { own: next()?, followed: next()?, alarms: next()? };
+        match parts.next() {
+            Some(_) => Err(InvalidToken(text.chars().take(40).collect())),
+            None => Ok(token),
+        }
     }
 }
 
@@ -133,6 +156,7 @@ impl Reader {
                 Change::Reported(id, body) => twin.reported.extend(body.map(|b| (id.property, b, revision))),
                 Change::Override(id, body) => twin.overrides.extend(body.map(|b| (id.property, b, revision))),
                 Change::Desired(id, body) => twin.desired.extend(body.map(|b| (id.property, b, revision))),
+                Change::Alarm(id, body) => twin.alarms.extend(body.map(|b| (id, b, revision))),
             }
         }
         Ok(twin)
@@ -148,18 +172,16 @@ impl Reader {
         let mut next = since;
         let mut entries = Vec::new();
         let mut more = false;
-        for author in [0_i64, 1] {
-            let after = if author == 0 { since.own } else { since.followed };
+        for (author, place) in next.places() {
             let rows = sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
                 .bind(author)
-                .bind(i64::try_from(after).unwrap_or(i64::MAX))
+                .bind(i64::try_from(*place).unwrap_or(i64::MAX))
                 .bind(i64::try_from(limit).unwrap_or(i64::MAX))
                 .fetch_all(&self.pool.get())
                 .await?;
             more |= rows.len() >= limit;
             for row in &rows {
                 let seq: i64 = sqlx::Row::try_get(row, "seq")?;
-                let place = if author == 0 { &mut next.own } else { &mut next.followed };
                 *place = u64::try_from(seq).unwrap_or(*place);
                 entries.push(entry(row)?);
             }

@@ -1,9 +1,10 @@
 //! Table `staging`: what a reset has brought so far, until its last batch swaps it in.
 
 use sqlx::SqliteConnection;
+use twin_core::{Side, Stream};
 
 use crate::StoreError;
-use crate::documents::{self, COLUMNS, FROM_JSON, UPSERT};
+use crate::documents::{self, COLUMNS, FROM_JSON, UPSERT, author_number};
 
 pub(crate) const SCHEMA: &str = "
 CREATE TABLE staging (
@@ -18,8 +19,9 @@ CREATE TABLE staging (
 ) WITHOUT ROWID;
 ";
 
-pub(crate) async fn clear(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM staging").execute(connection).await?;
+pub(crate) async fn clear(connection: &mut SqliteConnection, stream: Stream) -> Result<(), StoreError> {
+    let author = author_number(stream, Side::Cloud);
+    sqlx::query("DELETE FROM staging WHERE author = ?1").bind(author).execute(connection).await?;
     Ok(())
 }
 
@@ -29,12 +31,13 @@ pub(crate) async fn upsert(connection: &mut SqliteConnection, rows: String) -> R
     Ok(())
 }
 
-/// Replaces everything of the cloud's by what is staged.
-pub(crate) async fn swap_in(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    documents::delete_followed(connection).await?;
+/// Replaces everything of the cloud's in a stream by what is staged.
+pub(crate) async fn swap_in(connection: &mut SqliteConnection, stream: Stream) -> Result<(), StoreError> {
+    documents::delete_followed(connection, stream).await?;
     let sql = format!(
-        "INSERT INTO documents ({COLUMNS}) SELECT {COLUMNS} FROM staging WHERE body IS NOT NULL ORDER BY seq"
+        "INSERT INTO documents ({COLUMNS}) SELECT {COLUMNS} FROM staging WHERE author = ?1 AND body IS NOT NULL ORDER BY seq"
     );
-    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *connection).await?;
-    clear(connection).await
+    let author = author_number(stream, Side::Cloud);
+    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(author).execute(&mut *connection).await?;
+    clear(connection, stream).await
 }

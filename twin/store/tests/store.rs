@@ -157,8 +157,14 @@ async fn play(dir: &Path, steps: Vec<Step>) {
     let (mut own, mut theirs) = (0, 0);
     let token = token();
     for step in steps {
-        let mut commit =
-            Commit { token, authored: vec![], author: Some(cursor(1, own)), forget: None, followed: vec![] };
+        let mut commit = Commit {
+            token,
+            stream: Stream::Twin,
+            authored: vec![],
+            author: Some(cursor(1, own)),
+            forget: None,
+            followed: vec![],
+        };
         let next = |list: Vec<(u8, Option<i64>)>, make: fn(u8, Option<i64>) -> Change, counter: &mut u64| {
             let entry = |(n, value)| {
                 *counter += 1;
@@ -201,9 +207,9 @@ async fn play(dir: &Path, steps: Vec<Step>) {
         }
         store.commit(&commit).await.unwrap();
         model.apply(&commit);
-        assert_eq!(store.stored().await.unwrap(), model.stored());
+        assert_eq!(store.stored(Stream::Twin).await.unwrap(), model.stored());
         let after = Revision::new(own / 2);
-        let fetched = store.fetch(after, Revision::new(own), 1000).await.unwrap();
+        let fetched = store.fetch(Stream::Twin, after, Revision::new(own), 1000).await.unwrap();
         assert_eq!(fetched, model.own(after.get(), own));
     }
     let live = |e: &&Entry| !e.change.is_deletion();
@@ -234,7 +240,14 @@ async fn changes_resume_from_any_place_in_pages() {
     let authored = (1..=8).map(|n| entry(n, reported(u8::try_from(n).unwrap(), Some(1)))).collect();
     let theirs = vec![entry(1, desired(0, Some(1))), entry(2, desired(1, Some(1)))];
     let followed = vec![Followed::Apply { entries: theirs, cursor: cursor(7, 2) }];
-    let commit = Commit { token: token(), authored, author: Some(cursor(1, 8)), forget: None, followed };
+    let commit = Commit {
+        token: token(),
+        stream: Stream::Twin,
+        authored,
+        author: Some(cursor(1, 8)),
+        forget: None,
+        followed,
+    };
     store.commit(&commit).await.unwrap();
     let (mut place, mut seen, mut pages) = (ChangesToken::default(), 0, 0);
     loop {
@@ -246,7 +259,7 @@ async fn changes_resume_from_any_place_in_pages() {
             break;
         }
     }
-    assert_eq!((seen, pages, place), (10, 3, ChangesToken { own: 8, followed: 2 }));
+    assert_eq!((seen, pages, place), (10, 3, ChangesToken { own: 8, followed: 2, alarms: 0 }));
     assert!("x.y".parse::<ChangesToken>().is_err());
     assert!("99999999999999999999".parse::<ChangesToken>().is_err());
 }

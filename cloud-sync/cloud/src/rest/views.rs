@@ -50,6 +50,7 @@ fn change(row: &ChangeRow, page: &ChangesPage, now: Timestamp) -> ChangeView {
     let key = change.key();
     let (property, now_view) = match &key {
         Key::Device(_) => (None, None),
+        Key::Alarm(id) => (Some(id.property().property.to_string()), None),
         Key::Reported(id) | Key::Override(id) | Key::Desired(id) => {
             let device = page.devices.get(&(row.node.clone(), id.device.clone()));
             let definition = device.and_then(|d| d.definition.properties.get(&id.property));
@@ -59,7 +60,11 @@ fn change(row: &ChangeRow, page: &ChangesPage, now: Timestamp) -> ChangeView {
     };
     let device_now = match change {
         Change::Device(id, Some(device)) => Some(DeviceView::new(id, device, row.entry.revision, None)),
-        Change::Device(_, None) | Change::Reported(..) | Change::Override(..) | Change::Desired(..) => None,
+        Change::Device(_, None)
+        | Change::Reported(..)
+        | Change::Override(..)
+        | Change::Desired(..)
+        | Change::Alarm(..) => None,
     };
     ChangeView {
         seq: row.seq,

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use twin_core::replica::{Commit, Effect, Followed, Limits, LinkCommand, LinkEvent, Replica, Stored};
-use twin_core::{Change, Entry, Incarnation, Key, Side, Timestamp, Value};
+use twin_core::{Change, Entry, Incarnation, Key, Side, Stream, Timestamp, Value};
 
 use crate::support::{eventually, node, property};
 
@@ -178,7 +178,11 @@ async fn own(
                     replica.handle_fetched(token, up_to, rows, now());
                 }
                 Effect::Send(message) => {
-                    if commands.send(LinkCommand::Send { connection, message }).await.is_err() {
+                    if commands
+                        .send(LinkCommand::Send { connection, stream: Stream::Twin, message })
+                        .await
+                        .is_err()
+                    {
                         return;
                     }
                 }
@@ -188,11 +192,12 @@ async fn own(
         let wake = replica.poll_timeout().map(|at| start + at.since(Timestamp::default()));
         tokio::select! {
             event = events.recv() => match event {
-                Some(LinkEvent::Connected { connection: number }) => {
+                Some(LinkEvent::Connected { connection: number, .. }) => {
                     connection = number;
                     replica.handle_connected();
                 }
                 Some(LinkEvent::Disconnected { .. }) => replica.handle_disconnected(),
+                Some(LinkEvent::Message { stream: Stream::Alarm, .. }) => {}
                 Some(LinkEvent::Message { message, .. }) => replica.handle_message(message, now()).unwrap(),
                 None => return,
             },

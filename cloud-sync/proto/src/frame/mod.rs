@@ -3,6 +3,7 @@
 mod close;
 mod code;
 mod heartbeat;
+mod history;
 mod open;
 mod opened;
 mod refused;
@@ -11,6 +12,7 @@ mod stream;
 pub use close::Close;
 pub use code::Code;
 pub use heartbeat::{Ping, Pong};
+pub use history::HistoryFrame;
 pub use open::{Open, VersionRange};
 pub use opened::Opened;
 pub use refused::Refused;
@@ -27,6 +29,8 @@ pub enum Frame {
     Refused(Refused),
     /// See [`StreamFrame`].
     Stream(StreamFrame),
+    /// See [`HistoryFrame`].
+    History(HistoryFrame),
     /// See [`Ping`].
     Ping(Ping),
     /// See [`Pong`].
@@ -45,12 +49,21 @@ pub(crate) enum Kind {
     Ping = 5,
     Pong = 6,
     Close = 7,
+    History = 8,
 }
 
 impl Kind {
     pub(crate) fn from_number(number: u16) -> Option<Self> {
-        const ALL: [Kind; 7] =
-            [Kind::Open, Kind::Opened, Kind::Refused, Kind::Stream, Kind::Ping, Kind::Pong, Kind::Close];
+        const ALL: [Kind; 8] = [
+            Kind::Open,
+            Kind::Opened,
+            Kind::Refused,
+            Kind::Stream,
+            Kind::Ping,
+            Kind::Pong,
+            Kind::Close,
+            Kind::History,
+        ];
         ALL.into_iter().find(|kind| *kind as u16 == number)
     }
 }
@@ -62,6 +75,7 @@ impl Frame {
             Self::Opened(_) => Kind::Opened,
             Self::Refused(_) => Kind::Refused,
             Self::Stream(_) => Kind::Stream,
+            Self::History(_) => Kind::History,
             Self::Ping(_) => Kind::Ping,
             Self::Pong(_) => Kind::Pong,
             Self::Close(_) => Kind::Close,
@@ -76,6 +90,7 @@ impl Frame {
             Self::Opened(_) => "opened",
             Self::Refused(_) => "refused",
             Self::Stream(_) => "stream",
+            Self::History(_) => "history",
             Self::Ping(_) => "ping",
             Self::Pong(_) => "pong",
             Self::Close(_) => "close",

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use twin_core::Stream;
 use twin_core::replica::Message;
 
 /// Names a stream of one connection. Its number is its priority: the lower one is sent first.
@@ -11,9 +12,25 @@ use twin_core::replica::Message;
 pub struct StreamId(u8);
 
 impl StreamId {
+    /// Alarms.
+    pub const ALARM: Self = Self::of(Stream::Alarm);
     /// Devices, reported and desired values and overrides. The numbers below are kept for what is more urgent than
     /// state, those above for what can wait.
-    pub const TWIN: Self = Self(16);
+    pub const TWIN: Self = Self::of(Stream::Twin);
+    /// Samples of values: they go up when nothing else does, and in frames of their own kind.
+    pub const HISTORY: Self = Self(48);
+
+    /// The stream that carries these documents.
+    #[must_use]
+    pub const fn of(stream: Stream) -> Self {
+        Self(stream as u8)
+    }
+
+    /// The documents that this stream carries; none when it carries something else.
+    #[must_use]
+    pub fn documents(self) -> Option<Stream> {
+        Stream::ALL.into_iter().find(|stream| Self::of(*stream) == self)
+    }
 
     /// The stream with this number.
     #[must_use]
@@ -30,7 +47,12 @@ impl StreamId {
 
 impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::TWIN { f.write_str("twin") } else { self.0.fmt(f) }
+        match *self {
+            Self::ALARM => f.write_str("alarm"),
+            Self::TWIN => f.write_str("twin"),
+            Self::HISTORY => f.write_str("history"),
+            Self(number) => number.fmt(f),
+        }
     }
 }
 

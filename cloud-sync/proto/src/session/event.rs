@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use twin_core::history;
 use twin_core::replica::Message;
 
 use crate::codec::DecodeError;
@@ -55,6 +56,8 @@ pub enum Event {
         /// The message.
         message: Message,
     },
+    /// A message came on the stream of the history.
+    History(history::Message),
     /// The connection was refused, by us or by the peer. The last event.
     Refused(Refused),
     /// The connection is over. The last event.

@@ -11,13 +11,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use twin_core::replica::Message;
-use twin_core::{NodeName, Timestamp};
+use twin_core::{NodeName, Timestamp, history};
 
 pub use event::{By, Closed, Established, Event, ProtocolError, SendError};
 
 use crate::codec::{Decoded, FrameLimits, decode};
 use crate::frame::{
-    Close, Code, Frame, Open, Opened, Ping, Pong, Refused, StreamFrame, StreamId, VersionRange,
+    Close, Code, Frame, HistoryFrame, Open, Opened, Ping, Pong, Refused, StreamFrame, StreamId, VersionRange,
 };
 use outbox::Outbox;
 
@@ -186,6 +186,7 @@ impl Session {
                 Ok(())
             }
             (Frame::Stream(frame), State::Established, _) => self.take_message(frame),
+            (Frame::History(frame), State::Established, _) => self.take_history(frame),
             (Frame::Ping(Ping { number }), State::Established, _) => {
                 self.outbox.push_own(&Frame::Pong(Pong { number }));
                 Ok(())
@@ -276,6 +277,30 @@ impl Session {
             self.events.push_back(Event::Message { stream, message });
         }
         Ok(())
+    }
+
+    fn take_history(&mut self, frame: HistoryFrame) -> Result<(), ProtocolError> {
+        if !self.streams.contains(&StreamId::HISTORY) {
+            return Err(ProtocolError::StreamNotAgreed { stream: StreamId::HISTORY });
+        }
+        self.events.push_back(Event::History(frame.message));
+        Ok(())
+    }
+
+    /// Takes a message of the history for sending. It goes when nothing else waits, in one frame: keep a batch
+    /// under [`CUT_OVER_BYTES`](Self::CUT_OVER_BYTES).
+    ///
+    /// # Errors
+    /// [`SendError`] when it cannot be sent on this connection.
+    pub fn send_history(&mut self, message: history::Message) -> Result<(), SendError> {
+        let stream = StreamId::HISTORY;
+        if self.state != State::Established {
+            return Err(SendError::NotEstablished);
+        }
+        if !self.streams.contains(&stream) {
+            return Err(SendError::StreamNotAgreed { stream });
+        }
+        self.outbox.push_history(message).map_err(|outbox::Full| SendError::QueueFull { stream })
     }
 
     /// Takes a message for sending.

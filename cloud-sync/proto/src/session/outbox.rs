@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use twin_core::history;
 use twin_core::replica::Message;
 
 use super::Session;
 use super::split::{Ends, Part, halves};
 use crate::codec::{EncodeError, FrameLimits, encode};
-use crate::frame::{Frame, StreamFrame, StreamId};
+use crate::frame::{Frame, HistoryFrame, StreamFrame, StreamId};
 
 /// A queue is full: the peer does not take what it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ struct Lane {
 pub(super) struct Outbox {
     own: VecDeque<Vec<u8>>,
     lanes: BTreeMap<StreamId, Lane>,
+    /// Goes when nothing else waits.
+    history: VecDeque<history::Message>,
     pub(super) limits: FrameLimits,
     /// Longer frames are cut where they can be, so that a heartbeat need not wait for long behind one on a slow line.
     pub(super) cut_over_bytes: usize,
@@ -35,7 +38,8 @@ impl Outbox {
     const MOST_WAITING: usize = 256;
 
     pub(super) fn new(limits: FrameLimits) -> Self {
-        Self { own: VecDeque::new(), lanes: BTreeMap::new(), limits, cut_over_bytes: Session::CUT_OVER_BYTES }
+        let (own, lanes, history) = (VecDeque::new(), BTreeMap::new(), VecDeque::new());
+        Self { own, lanes, history, limits, cut_over_bytes: Session::CUT_OVER_BYTES }
     }
 
     pub(super) fn push_own(&mut self, frame: &Frame) {
@@ -61,6 +65,14 @@ impl Outbox {
         Ok(())
     }
 
+    pub(super) fn push_history(&mut self, message: history::Message) -> Result<(), Full> {
+        if self.history.len() >= Self::MOST_WAITING {
+            return Err(Full);
+        }
+        self.history.push_back(message);
+        Ok(())
+    }
+
     /// Whether this message of the peer is for the replica: not so an acknowledgement of a part of a cut batch.
     pub(super) fn is_for_replica(&mut self, stream: StreamId, message: &Message) -> bool {
         let Some(lane) = self.lanes.get_mut(&stream) else { return true };
@@ -77,6 +89,7 @@ impl Outbox {
     /// Drops what waits of the streams.
     pub(super) fn drop_streams(&mut self) {
         self.lanes.clear();
+        self.history.clear();
     }
 
     pub(super) fn pop(&mut self) -> Result<Option<Vec<u8>>, EncodeError> {
@@ -91,7 +104,8 @@ impl Outbox {
                 return lane.cut(*stream, part, self.limits, self.cut_over_bytes).map(Some);
             }
         }
-        Ok(None)
+        let next = self.history.pop_front().map(|message| Frame::History(HistoryFrame { message }));
+        next.map(|frame| encode(&frame, self.limits)).transpose()
     }
 }
 

@@ -146,7 +146,7 @@ async fn properties(
     let ids: BTreeSet<(NodeName, PropertyId)> = changes
         .iter()
         .filter_map(|c| match c.entry.change.key() {
-            Key::Device(_) => None,
+            Key::Device(_) | Key::Alarm(_) => None,
             Key::Reported(id) | Key::Override(id) | Key::Desired(id) => Some((c.node.clone(), id)),
         })
         .collect();
@@ -175,7 +175,11 @@ async fn properties(
             Change::Desired(id, Some(body)) => {
                 found.entry((node, id)).or_default().desired = Some(Versioned { body, revision, cloud_time });
             }
-            Change::Device(..) | Change::Reported(..) | Change::Override(..) | Change::Desired(..) => {}
+            Change::Device(..)
+            | Change::Reported(..)
+            | Change::Override(..)
+            | Change::Desired(..)
+            | Change::Alarm(..) => {}
         }
     }
     Ok(found)

@@ -80,7 +80,10 @@ impl TwinRows {
             Change::Desired(id, Some(body)) => {
                 self.desired.insert(id.property, Versioned { body, revision, cloud_time });
             }
-            Change::Reported(_, None) | Change::Override(_, None) | Change::Desired(_, None) => {}
+            Change::Reported(_, None)
+            | Change::Override(_, None)
+            | Change::Desired(_, None)
+            | Change::Alarm(..) => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 //! and, of a desired value, until the node has acknowledged it.
 
 use sqlx::SqliteConnection;
-use twin_core::{Part, Revision};
+use twin_core::{Part, Revision, Stream};
 
 use crate::codec;
 use crate::tables::json_rows;
@@ -46,19 +46,21 @@ pub(crate) async fn write(connection: &mut SqliteConnection, rows: &[Row]) -> Re
     Ok(())
 }
 
-/// Replaces what the node has written by what is staged. Gives the seq of the last change. What is staged as it was
+/// Replaces what the node has written in a stream by what is staged. Gives the seq of the last change. What is staged as it was
 /// does not change.
 pub(crate) async fn replace_by_staging(
     connection: &mut SqliteConnection,
     node: &str,
+    stream: Stream,
     seq: i64,
     now: i64,
 ) -> Result<i64, sqlx::Error> {
+    let parts = super::staging::parts(stream)?;
     let deleted = sqlx::query(
         "UPDATE documents SET body = NULL, cloud_time = ?1, seq = ?2 + gone.place
          FROM (SELECT part, device, property, row_number() OVER (ORDER BY part, device, property) AS place
                FROM documents AS d
-               WHERE node = ?3 AND part IN (1, 2, 3) AND body IS NOT NULL AND NOT EXISTS (
+               WHERE node = ?3 AND part IN (SELECT value FROM json_each(?4)) AND body IS NOT NULL AND NOT EXISTS (
                    SELECT 1 FROM staging AS s WHERE s.node = d.node AND s.part = d.part
                    AND s.device = d.device AND s.property = d.property AND s.body IS NOT NULL)) AS gone
          WHERE documents.node = ?3 AND documents.part = gone.part
@@ -67,6 +69,7 @@ pub(crate) async fn replace_by_staging(
     .bind(now)
     .bind(seq)
     .bind(node)
+    .bind(&parts)
     .execute(&mut *connection)
     .await?
     .rows_affected();
@@ -74,7 +77,8 @@ pub(crate) async fn replace_by_staging(
     let staged = sqlx::query(
         "INSERT INTO documents (node, part, device, property, revision, seq, cloud_time, body)
          SELECT node, part, device, property, revision, ?2 + row_number() OVER (ORDER BY revision), ?1, body
-         FROM staging AS s WHERE node = ?3 AND body IS NOT NULL AND NOT EXISTS (
+         FROM staging AS s
+         WHERE node = ?3 AND part IN (SELECT value FROM json_each(?4)) AND body IS NOT NULL AND NOT EXISTS (
              SELECT 1 FROM documents AS d WHERE d.node = s.node AND d.part = s.part AND d.device = s.device
              AND d.property = s.property AND d.body = s.body AND d.revision = s.revision)
          ON CONFLICT DO UPDATE SET revision = excluded.revision, seq = excluded.seq,
@@ -83,6 +87,7 @@ pub(crate) async fn replace_by_staging(
     .bind(now)
     .bind(seq)
     .bind(node)
+    .bind(&parts)
     .execute(connection)
     .await?
     .rows_affected();
@@ -133,7 +138,8 @@ pub(crate) async fn purge(
 ) -> Result<Option<i64>, sqlx::Error> {
     let removed: Vec<i64> = sqlx::query_scalar(
         "DELETE FROM documents WHERE body IS NULL AND cloud_time < ?
-         AND (part <> 4 OR revision <= (SELECT floor FROM floors WHERE floors.node = documents.node))
+         AND (part <> 4 OR revision <= (SELECT floor FROM floors
+                                    WHERE floors.node = documents.node AND floors.stream = 16))
          RETURNING seq",
     )
     .bind(before)

@@ -1,6 +1,7 @@
 //! What has come of a reset that is not complete yet.
 
 use sqlx::SqliteConnection;
+use twin_core::{Part, Stream};
 
 use crate::tables::json_rows;
 
@@ -35,7 +36,22 @@ pub(crate) async fn write(connection: &mut SqliteConnection, rows: &[Row]) -> Re
     Ok(())
 }
 
-pub(crate) async fn clear(connection: &mut SqliteConnection, node: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM staging WHERE node = ?").bind(node).execute(connection).await?;
+pub(crate) async fn clear(
+    connection: &mut SqliteConnection,
+    node: &str,
+    stream: Stream,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM staging WHERE node = ? AND part IN (SELECT value FROM json_each(?))")
+        .bind(node)
+        .bind(parts(stream)?)
+        .execute(connection)
+        .await?;
     Ok(())
+}
+
+/// The parts that a node writes in a stream, as `json_each` takes them.
+pub(crate) fn parts(stream: Stream) -> Result<String, sqlx::Error> {
+    let theirs = |part: &Part| part.stream() == stream && part.author() == twin_core::Side::Edge;
+    let parts: Vec<i64> = Part::ALL.into_iter().filter(theirs).map(|part| part as i64).collect();
+    json_rows(&parts)
 }

@@ -1,3 +1,5 @@
+use twin_core::Stream;
+
 use super::*;
 
 /// A copy of the files at a moment is what a killed process leaves behind.
@@ -20,7 +22,7 @@ async fn what_was_answered_is_there_after_a_crash_and_half_a_reset_is_not() {
     let twin = store.twin(&name, &device(0)).await.unwrap();
     assert!(twin.device.is_some());
     assert_eq!(twin.desired.values().next().unwrap().body.value, Value::Int(5));
-    assert_eq!(store.stored(&name).await.unwrap().followed, Some(cursor(5, 1)));
+    assert_eq!(store.stored(&name, Stream::Twin).await.unwrap().followed, Some(cursor(5, 1)));
     assert!(store.twin(&name, &device(1)).await.unwrap().device.is_none());
     store.close().await;
 }

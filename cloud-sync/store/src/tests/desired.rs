@@ -1,3 +1,5 @@
+use twin_core::Stream;
+
 use super::*;
 use crate::error::{RedeemError, SetDesiredError, TokenRefused};
 
@@ -95,7 +97,7 @@ async fn a_wish_is_announced_with_what_the_replica_is_to_know() {
     store.set_desired(&node("edge-1"), vec![(property(0), None)], None).await.unwrap();
     let committed = changes.recv().await.unwrap();
     assert_eq!(committed.authored.unwrap().tombstone, Some(Revision::new(3)));
-    assert!(store.stored(&node("edge-1")).await.unwrap().incarnations.contains(&cursor(77, 3)));
+    assert!(store.stored(&node("edge-1"), Stream::Twin).await.unwrap().incarnations.contains(&cursor(77, 3)));
     store.close().await;
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use twin_core::Key;
 use twin_core::replica::Forget;
+use twin_core::{Key, Stream};
 
 use super::*;
 
@@ -56,7 +56,7 @@ impl Model {
     }
 
     async fn check(&self, store: &CloudStore, node: &NodeName) {
-        let stored = store.stored(node).await.unwrap();
+        let stored = store.stored(node, Stream::Twin).await.unwrap();
         assert_eq!(stored.followed, self.followed);
         assert_eq!(stored.floor, self.floor);
         let revisions = || self.tombstones.values().copied();
@@ -70,7 +70,7 @@ impl Model {
         }));
         owed.sort_by_key(|e| e.revision);
         let all = (Revision::ZERO, Revision::new(u64::MAX));
-        assert_eq!(store.fetch(node, all.0, all.1, 1000).await.unwrap(), owed);
+        assert_eq!(store.fetch(node, Stream::Twin, all.0, all.1, 1000).await.unwrap(), owed);
         let mut live = BTreeMap::new();
         let mut last = 0;
         for change in store.changes_since(0, Some(node), 10_000).await.unwrap() {
@@ -211,7 +211,7 @@ async fn of_many_incarnations_the_newest_64_stay_and_the_last_revision_never_fal
     }
     let lower = Some(cursor(1069, 1));
     store.commit(&name, Arc::new(Commit { author: lower, ..commit(vec![]) })).await.unwrap();
-    let incarnations = store.stored(&name).await.unwrap().incarnations;
+    let incarnations = store.stored(&name, Stream::Twin).await.unwrap().incarnations;
     assert_eq!(incarnations.len(), 64);
     assert_eq!(incarnations.first(), Some(&cursor(1006, 494)));
     assert_eq!(incarnations.last(), Some(&cursor(1069, 431)));

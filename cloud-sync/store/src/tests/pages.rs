@@ -1,3 +1,5 @@
+use twin_core::Stream;
+
 use super::*;
 use crate::read::page::ChangesPage;
 use sqlx::Connection as _;
@@ -50,6 +52,9 @@ async fn old_deletions_are_dropped_except_those_that_a_node_has_not_acknowledged
         left.iter().map(|c| (c.entry.change.part() as i64, c.entry.change.is_deletion())).collect();
     assert_eq!(parts, [(1, false), (4, true)]);
     assert_eq!(store.changes_range().await.unwrap(), (3, 5), "whoever stands before 3 may miss a deletion");
-    assert_eq!(store.stored(&name).await.unwrap().tombstones, Some((Revision::new(2), Revision::new(2))));
+    assert_eq!(
+        store.stored(&name, Stream::Twin).await.unwrap().tombstones,
+        Some((Revision::new(2), Revision::new(2)))
+    );
     store.close().await;
 }

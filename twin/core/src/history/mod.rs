@@ -8,6 +8,7 @@ mod collector;
 pub mod columns;
 mod message;
 mod policy;
+mod port;
 mod query;
 mod sample;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub use collector::{BadHistoryBatch, CollectEffect, Collected, Collector};
 pub use columns::{Column, WrongColumn};
 pub use message::{Batch, Message, PackedSample};
 pub use policy::HistoryPolicy;
+pub use port::{LinkCommand, LinkEvent};
 pub use query::{Bucket, Fold, SampleRange, Span};
 pub use sample::{Place, Reading, Sample};
 pub use uploader::{BadHistoryMessage, LogToken, Run, UploadEffect, UploadLimits, Uploader};

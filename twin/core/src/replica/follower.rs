@@ -3,11 +3,12 @@
 use super::author::NEWEST;
 use super::message::{BadBatch, Base, Batch, Followed};
 use super::way::plain;
-use crate::document::Side;
+use crate::document::{Side, Stream};
 use crate::revision::{Cursor, Revision};
 
 #[derive(Debug)]
 pub(super) struct Follower {
+    stream: Stream,
     author: Side,
     committed: Option<Cursor>,
     /// With what is queued or being committed.
@@ -27,8 +28,9 @@ impl Follower {
     /// is not batches that are counted (one without entries counts as one entry), since the link may cut them.
     const MOST_ENTRIES: usize = 8_000;
 
-    pub(super) fn new(author: Side, committed: Option<Cursor>) -> Self {
+    pub(super) fn new(stream: Stream, author: Side, committed: Option<Cursor>) -> Self {
         Self {
+            stream,
             author,
             committed,
             received: committed,
@@ -121,7 +123,8 @@ impl Follower {
         }
         for entry in &batch.entries {
             let revision = entry.revision;
-            if entry.change.part().author() != self.author {
+            let part = entry.change.part();
+            if part.author() != self.author || part.stream() != self.stream {
                 return Err(BadBatch::NotTheirs { revision });
             }
             if revision <= before || revision > batch.cursor.revision {
@@ -190,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_window_that_the_link_cut_to_single_entries_fits_while_one_commit_lasts() {
-        let mut follower = Follower::new(Side::Edge, Some(cursor(0)));
+        let mut follower = Follower::new(Stream::Twin, Side::Edge, Some(cursor(0)));
         for n in 1..=2_000 {
             assert_eq!(follower.handle_batch(part(n)), Ok(None));
         }
@@ -206,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_reset_that_begins_again_and_again_while_one_commit_lasts_is_held_once() {
-        let mut follower = Follower::new(Side::Edge, Some(cursor(0)));
+        let mut follower = Follower::new(Stream::Twin, Side::Edge, Some(cursor(0)));
         follower.handle_batch(part(1)).unwrap();
         for _ in 0..100 {
             for n in 1..=500 {
@@ -221,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_reset_that_is_done_is_kept_when_another_begins() {
-        let mut follower = Follower::new(Side::Edge, None);
+        let mut follower = Follower::new(Stream::Twin, Side::Edge, None);
         let last = Batch { base: Base::Reset { after: None, last: true }, ..reset_part(1) };
         follower.handle_batch(last).unwrap();
         follower.handle_batch(reset_part(1)).unwrap();
@@ -232,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_revision_that_no_store_keeps_is_refused() {
-        let mut follower = Follower::new(Side::Edge, Some(cursor(0)));
+        let mut follower = Follower::new(Stream::Twin, Side::Edge, Some(cursor(0)));
         let far = Batch { cursor: cursor(u64::MAX), ..part(1) };
         assert!(matches!(follower.handle_batch(far), Err(BadBatch::OutOfOrder { .. })));
     }

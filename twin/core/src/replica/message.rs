@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::Entry;
+use crate::document::{Entry, Stream};
 use crate::revision::{Cursor, Revision};
 
 /// What one replica says to the other.
@@ -58,6 +58,8 @@ pub struct FetchToken(pub(crate) u64);
 pub struct Commit {
     /// To be given to [`Replica::handle_committed`](super::Replica::handle_committed).
     pub token: CommitToken,
+    /// The stream whose documents these are.
+    pub stream: Stream,
     /// Documents of this side. A deletion is stored as a tombstone with its revision.
     pub authored: Vec<Entry>,
     /// This author's incarnation with its last revision, to be remembered (the higher one stays).
@@ -140,8 +142,8 @@ pub struct Stored {
 /// A message that no correct peer sends. The connection is to be closed with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadBatch {
-    /// An entry is of a part that the peer does not write.
-    #[error("entry {revision} is of a part that its sender does not write")]
+    /// An entry is of a part that the peer does not write, or of another stream.
+    #[error("entry {revision} is of a part that its sender does not write on this stream")]
     NotTheirs {
         /// The entry.
         revision: Revision,
@@ -168,6 +170,8 @@ pub enum LinkEvent {
     Connected {
         /// Its number.
         connection: u64,
+        /// The streams that both ends have.
+        streams: Vec<Stream>,
     },
     /// It is gone.
     Disconnected {
@@ -178,6 +182,8 @@ pub enum LinkEvent {
     Message {
         /// The connection it came on.
         connection: u64,
+        /// The stream.
+        stream: Stream,
         /// What it said.
         message: Message,
     },
@@ -190,6 +196,8 @@ pub enum LinkCommand {
     Send {
         /// The connection it is meant for.
         connection: u64,
+        /// The stream.
+        stream: Stream,
         /// What to say.
         message: Message,
     },

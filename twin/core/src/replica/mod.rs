@@ -19,23 +19,24 @@ pub use message::{
     Message, Stored,
 };
 
-use crate::document::{Change, Entry, Key, Side};
+use crate::document::{Change, Entry, Key, Part, Side, Stream};
 use crate::revision::{Cursor, Incarnation, Revision};
 use crate::time::Timestamp;
 use author::Author;
 use follower::Follower;
 
-/// A change that this side does not author.
+/// A change that this replica does not author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this side of the link does not write {part:?}; the other side does")]
+#[error("this side of the stream does not write {part:?}")]
 pub struct Rejected {
     /// The part.
-    pub part: crate::document::Part,
+    pub part: Part,
 }
 
-/// The replica of one node's twins at one end of the link.
+/// The replica of one stream of one node at one end of the link.
 #[derive(Debug)]
 pub struct Replica {
+    stream: Stream,
     side: Side,
     author: Author,
     follower: Follower,
@@ -51,17 +52,24 @@ impl Replica {
     /// So many emptied places among the changes that wait for a commit are not worth clearing away.
     const MOST_EMPTIED: usize = 64;
 
-    /// A replica that goes on from what is stored, with an incarnation drawn for this start.
+    /// A replica of the twins that goes on from what is stored, with an incarnation drawn for this start.
     #[must_use]
     pub fn new(side: Side, incarnation: Incarnation, stored: &Stored, limits: Limits) -> Self {
+        Self::of(Stream::Twin, side, incarnation, stored, limits)
+    }
+
+    /// A replica of one stream that goes on from what is stored, with an incarnation drawn for this start.
+    #[must_use]
+    pub fn of(stream: Stream, side: Side, incarnation: Incarnation, stored: &Stored, limits: Limits) -> Self {
         let peer = match side {
             Side::Edge => Side::Cloud,
             Side::Cloud => Side::Edge,
         };
         Self {
+            stream,
             side,
             author: Author::new(incarnation, stored, limits),
-            follower: Follower::new(peer, stored.followed),
+            follower: Follower::new(stream, peer, stored.followed),
             pending: Vec::new(),
             pending_at: HashMap::new(),
             committing: None,
@@ -75,10 +83,10 @@ impl Replica {
     /// commit only the newest is kept.
     ///
     /// # Errors
-    /// [`Rejected`] when the other side writes that part.
+    /// [`Rejected`] when the other side writes that part, or it is of another stream.
     pub fn write(&mut self, change: Change) -> Result<Revision, Rejected> {
         let part = change.part();
-        if part.author() != self.side {
+        if part.author() != self.side || part.stream() != self.stream {
             return Err(Rejected { part });
         }
         let revision = self.author.assign(change.is_deletion());
@@ -259,6 +267,7 @@ impl Replica {
         self.next_token += 1;
         let commit = Arc::new(Commit {
             token,
+            stream: self.stream,
             author: Some(self.author.record()),
             authored,
             forget,

@@ -111,6 +111,7 @@ impl Memory {
                     },
                 }
             }
+            Change::Alarm(..) => {}
         }
     }
 

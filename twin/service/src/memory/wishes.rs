@@ -76,7 +76,7 @@ impl Memory {
                 let open = open && (definition.guard.is_none() || self.is_let_out(device, name, &effective));
                 let since = match effective.part {
                     Part::Override => property.override_.as_ref().map(|(o, _)| o.set_at),
-                    Part::Desired | Part::Reported | Part::Device => {
+                    Part::Desired | Part::Reported | Part::Device | Part::Alarm => {
                         property.desired.as_ref().map(|(d, _)| d.set_at)
                     }
                 };
