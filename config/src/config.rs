@@ -37,6 +37,8 @@ pub struct Gateway {
     pub cloud: Option<Cloud>,
     /// Its own REST interface.
     pub api: Api,
+    /// How much of the log of who did what is kept.
+    pub audit: AuditBounds,
     /// What it logs.
     pub log: Log,
     /// The bounds of the histories of its properties.
@@ -79,7 +81,8 @@ pub struct Cloud {
 }
 
 pub use rights::{
-    Api, CertificateSource, EmbeddedBroker, Loopback, MqttRole, MqttTls, MqttUser, RemoteApi, Tls, UserRights,
+    Api, AuditBounds, CertificateSource, EmbeddedBroker, Loopback, MqttRole, MqttTls, MqttUser, RemoteApi,
+    Tls, UserRights,
 };
 
 /// What is logged, and how.

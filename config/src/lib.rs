@@ -28,9 +28,9 @@ mod table;
 mod written;
 
 pub use config::{
-    Api, CertificateSource, Cloud, Config, DeviceConfig, EmbeddedBroker, ExternalBroker, Gateway, History,
-    Level, Log, LogFormat, Loopback, Mqtt, MqttRole, MqttTls, MqttUser, PropertyConfig, RemoteApi,
-    ReportPolicy, Tls, UserRights,
+    Api, AuditBounds, CertificateSource, Cloud, Config, DeviceConfig, EmbeddedBroker, ExternalBroker,
+    Gateway, History, Level, Log, LogFormat, Loopback, Mqtt, MqttRole, MqttTls, MqttUser, PropertyConfig,
+    RemoteApi, ReportPolicy, Tls, UserRights,
 };
 pub use diff::{DeviceDiff, Diff, FieldDiff, PropertyDiff, Values};
 pub use duration::{AnyDuration, BoundedDuration, InvalidDuration};

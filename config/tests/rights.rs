@@ -72,7 +72,12 @@ fn every_wrong_combination_is_a_fault_with_its_mend() {
         ),
         (
             "  mqtt: {embedded: {users: {hmi: {password: '', role: viewer}}}}\n",
-            "gateway.mqtt.embedded.users.hmi.password | the password is empty | -",
+            "gateway.mqtt.embedded.users.hmi.password | the secret is empty | -",
+        ),
+        (
+            "  audit: {keep: 1h, megabytes: 0}\n",
+            "gateway.audit.keep | `1h` is not between 1d and 3653d | write a duration from 1d to 3653d\n\
+             gateway.audit.megabytes | 0 megabytes are too few or too many | write 1 to 10000",
         ),
     ] {
         assert_eq!(faults(text), expected, "{text}");

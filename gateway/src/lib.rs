@@ -13,3 +13,4 @@ pub mod overview;
 pub mod running;
 pub mod supervisor;
 pub mod wiring;
+pub(crate) mod witness;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use config::{Loaded, Mqtt};
 use device_twin::{DeviceTwin, Settings};
 use edgehub::{CloudUrl, EdgeHub, LinkState, LinkStatus};
-use mqtt_broker::{Access, BrokerSettings};
+use rights::Failures;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -36,6 +36,7 @@ use crate::clock;
 use crate::eventbus::{Counters, Embedded, EventBus, External};
 use crate::overview::{Mappers, Overview};
 use crate::running::{Choice, Keeper, Parts, Running};
+use crate::witness::Witness;
 use fleet::{Fleet, Login};
 use stages::Stage;
 
@@ -51,6 +52,8 @@ pub struct Addresses {
     pub remote_api: Option<SocketAddr>,
     /// The MQTT broker: its own address, or the URL of another one.
     pub mqtt: String,
+    /// The gateway's own MQTT broker for other machines, with TLS.
+    pub mqtts: Option<SocketAddr>,
 }
 
 /// The gateway, running.
@@ -108,7 +111,10 @@ impl Gateway {
         let grace = gateway.shutdown_grace;
         let folder = folder::take(&gateway.data_dir)?;
         let api = Api::bind(&gateway.api, &gateway.data_dir).await?;
-        let gate = doors::gate(&config.gateway).await?;
+        let (mut witness, mut audits) = (Stage::new("the witness"), Stage::new("the audit"));
+        let failures = Failures::default();
+        let audit = doors::audit(gateway, &mut audits).await?;
+        let gate = doors::gate(gateway, failures.clone(), audit.clone()).await?;
 
         let (link_events, events) = mpsc::channel(LINK_QUEUE);
         let (commands, link_commands) = mpsc::channel(LINK_QUEUE);
@@ -121,6 +127,9 @@ impl Gateway {
             now: clock::now,
         };
         let (service, handle, reader) = DeviceTwin::open(settings, events, commands).await?;
+        let seen = Witness::new(audit.clone(), &handle, reader.clone(), failures.clone()).await?;
+        let stop = witness.token();
+        witness.spawn_plain("the witness", seen.run(stop));
         let stop = twin.token();
         twin.spawn("DeviceTwin", service.run(stop));
         let definitions = config.devices.iter().map(|(id, device)| (id.clone(), device.definition.clone()));
@@ -140,17 +149,19 @@ impl Gateway {
             None => None,
         };
 
-        let access = Arc::new(Access::new(std::iter::empty()));
         let counters = Arc::new(Counters::default());
         let mut health = Health { external: None };
+        let mut mqtts = None;
         let (mqtt_address, login, bus) = match &gateway.mqtt {
             Mqtt::Embedded(broker) => {
-                let settings = BrokerSettings { listen: broker.listen, ..BrokerSettings::default() };
+                let access = doors::access(broker, failures);
+                let settings = doors::broker(broker, &gateway.data_dir)?;
                 let embedded = Embedded::start(settings, Arc::clone(&access)).await?;
                 let outlet = Box::new(embedded.broker.publisher());
                 let bus = EventBus::new(
                     node.clone(),
                     handle.clone(),
+                    audit.clone(),
                     reader.clone(),
                     outlet,
                     Arc::clone(&counters),
@@ -158,6 +169,7 @@ impl Gateway {
                 let bus = bus.await?;
                 let (broker, feed) = embedded.feed(bus.clone(), mqtt.token());
                 let url = format!("mqtt://{}", broker.local_addr());
+                mqtts = broker.tls_addr();
                 let stop = mqtt.token();
                 mqtt.spawn_plain("EventBus", bus.clone().run(stop));
                 mqtt.spawn_plain("EventBus feed", feed);
@@ -173,6 +185,7 @@ impl Gateway {
                 let bus = EventBus::new(
                     node.clone(),
                     handle.clone(),
+                    audit.clone(),
                     reader.clone(),
                     outlet,
                     Arc::clone(&counters),
@@ -186,7 +199,8 @@ impl Gateway {
             }
         };
 
-        let addresses = Addresses { api: api.addr(), remote_api: api.remote_addr(), mqtt: mqtt_address };
+        let addresses =
+            Addresses { api: api.addr(), remote_api: api.remote_addr(), mqtt: mqtt_address, mqtts };
         let overview = Overview {
             started_at: clock::now(),
             mqtt: addresses.mqtt.clone(),
@@ -202,6 +216,7 @@ impl Gateway {
             service: handle.clone(),
             bus,
             fleet,
+            audit: audit.clone(),
             gateway: config.gateway.clone(),
             devices: config.devices.clone(),
         };
@@ -215,6 +230,7 @@ impl Gateway {
             running: running.clone(),
             overview,
             gate,
+            audit,
         };
         mqtt.spawn("REST", api.run(rest, stop));
         let stop = mappers.token();
@@ -226,7 +242,7 @@ impl Gateway {
             link: link_status,
             running,
             service: handle,
-            stages: vec![mappers, mqtt, twin, link],
+            stages: vec![mappers, mqtt, twin, link, witness, audits],
             _folder: folder,
         })
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use twin_core::{DeviceId, Role};
 
@@ -112,4 +113,13 @@ pub struct MqttTls {
     pub listen: SocketAddr,
     /// With which certificate.
     pub tls: Tls,
+}
+
+/// How much of the log of who did what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditBounds {
+    /// How long, 1 day to 10 years.
+    pub keep: Duration,
+    /// The most bytes, 1 MB to 10 GB.
+    pub bytes: u64,
 }

@@ -50,7 +50,8 @@ fn access_word(access: Access) -> &'static str {
 
 /// What differs of the settings of the gateway.
 pub(super) fn gateway(old: &Gateway, new: &Gateway) -> Vec<FieldDiff> {
-    let Gateway { node, data_dir, mqtt, cloud, api, log, history, reload_on_change, shutdown_grace } = old;
+    let Gateway { node, data_dir, mqtt, cloud, api, audit, log, history, reload_on_change, shutdown_grace } =
+        old;
     let mut fields = Fields::default();
     fields.shown("node", text(node), text(&new.node));
     fields.shown("data_dir", text(data_dir.display()), text(new.data_dir.display()));
@@ -60,6 +61,9 @@ pub(super) fn gateway(old: &Gateway, new: &Gateway) -> Vec<FieldDiff> {
     fields.shown("cloud.url", url(cloud), url(&new.cloud));
     fields.hidden("cloud.token", token(cloud) == token(&new.cloud));
     rights::api(api, &new.api, &mut fields);
+    fields.shown("audit.keep", duration(audit.keep), duration(new.audit.keep));
+    let megabytes = |bytes: u64| text(bytes / 1_000_000);
+    fields.shown("audit.megabytes", megabytes(audit.bytes), megabytes(new.audit.bytes));
     let Log { level, format } = log;
     fields.shown("log.level", text(level.word()), text(new.log.level.word()));
     let word = |format: LogFormat| match format {

@@ -40,6 +40,7 @@ pub(crate) fn gateway(
             Mqtt::External(at(&spot, &["mqtt", "external"], check))
         }
     };
+    let audit = at(&spot, &["audit"], |spot| rights::audit(spot, written.audit, sink));
     let api = at(&spot, &["api"], |spot| rights::api(spot, written.api, sink));
     let most = History::default();
     let history = History {
@@ -52,6 +53,7 @@ pub(crate) fn gateway(
         mqtt,
         cloud: written.cloud.map(|cloud| Cloud { url: cloud.url, token: cloud.token }),
         api,
+        audit,
         log: Log { level: written.log.level, format: written.log.format },
         history,
         reload_on_change: written.reload_on_change,

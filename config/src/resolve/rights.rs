@@ -2,17 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use super::gateway::{at, listen};
 use crate::config::{
-    Api, CertificateSource, EmbeddedBroker, Loopback, MqttRole, MqttTls, MqttUser, RemoteApi, Tls, UserRights,
+    Api, AuditBounds, CertificateSource, EmbeddedBroker, Loopback, MqttRole, MqttTls, MqttUser, RemoteApi,
+    Tls, UserRights,
 };
 use crate::decode::{Sink, Spot};
 use crate::written::rights::{
-    AnyListen, ApiLoopbackWritten, ApiWritten, EmbeddedWritten, MqttLoopbackWritten, MqttRoleWritten,
-    MqttTlsWritten, MqttUserWritten, RemoteApiWritten,
+    AnyListen, ApiLoopbackWritten, ApiWritten, AuditWritten, EmbeddedWritten, MqttLoopbackWritten,
+    MqttRoleWritten, MqttTlsWritten, MqttUserWritten, RemoteApiWritten,
 };
 
+const AUDIT_KEEP: Duration = Duration::from_secs(365 * 86_400);
+const AUDIT_MEGABYTES: u32 = 64;
+const MOST_AUDIT_MEGABYTES: u32 = 10_000;
 const API_PORT: u16 = 7480;
 const REMOTE_API_PORT: u16 = 7481;
 const MQTT_PORT: u16 = 1883;
@@ -68,6 +73,20 @@ fn remote_api(spot: &Spot<'_>, written: RemoteApiWritten, sink: &mut Sink) -> Re
     }
 }
 
+/// `gateway.audit`, found at `spot`.
+pub(super) fn audit(spot: &Spot<'_>, written: AuditWritten, sink: &mut Sink) -> AuditBounds {
+    let megabytes = written.megabytes.unwrap_or(AUDIT_MEGABYTES);
+    if !(1..=MOST_AUDIT_MEGABYTES).contains(&megabytes) {
+        let fault = |spot: &Spot<'_>| {
+            let finding = spot.finding(format!("{megabytes} megabytes are too few or too many"));
+            sink.fault(finding.hint(format!("write 1 to {MOST_AUDIT_MEGABYTES}")));
+        };
+        at(spot, &["megabytes"], fault);
+    }
+    let keep = written.keep.map_or(AUDIT_KEEP, |keep| keep.get());
+    AuditBounds { keep, bytes: u64::from(megabytes) * 1_000_000 }
+}
+
 /// `gateway.mqtt.embedded`, found at `spot`.
 pub(super) fn broker(spot: &Spot<'_>, written: EmbeddedWritten, sink: &mut Sink) -> EmbeddedBroker {
     let tls = written.tls.map(|tls| at(spot, &["tls"], |spot| mqtt_tls(spot, tls, sink)));
@@ -113,9 +132,6 @@ fn mqtt_user(
             finding
                 .hint("write `password: ${file:/path}`; or `tls.client_ca_file`, for a client certificate"),
         );
-    }
-    if written.password.as_ref().is_some_and(|password| password.expose().is_empty()) {
-        at(spot, &["password"], |spot| sink.fault(spot.head_finding("the password is empty")));
     }
     let devices = !written.devices.is_empty();
     let rights = match written.role {

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use twin_core::{InvalidId, NodeName};
 
-use super::rights::{ApiWritten, EmbeddedWritten};
+use super::rights::{ApiWritten, AuditWritten, EmbeddedWritten};
 use crate::duration::BoundedDuration;
 use crate::endpoint::Endpoint;
 use crate::secret::Secret;
@@ -38,6 +38,9 @@ pub(crate) struct GatewayWritten {
     /// The bounds of the histories of properties.
     #[serde(default)]
     pub(crate) history: GatewayHistoryWritten,
+    /// The log of who did what.
+    #[serde(default)]
+    pub(crate) audit: AuditWritten,
     /// Take a change of the configuration's files as soon as they are written; otherwise `twinspan reload`, `twinspan apply`
     /// or SIGHUP does. Default: false
     #[serde(default)]

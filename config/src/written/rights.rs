@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use twin_core::{DeviceId, InvalidId, Role};
 
 use super::gateway::Listen;
+use crate::duration::BoundedDuration;
 use crate::secret::Secret;
 
 /// The gateway's own REST interface.
@@ -55,6 +56,15 @@ pub(crate) struct RemoteApiWritten {
     /// What each client certificate allows, by its common name.
     #[serde(default)]
     pub(crate) certificates: BTreeMap<String, RoleWritten>,
+}
+
+/// The log of who did what; of both bounds the first that is reached counts.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub(crate) struct AuditWritten {
+    /// How long a record is kept. Default: 365d
+    pub(crate) keep: Option<BoundedDuration<86_400_000, { 3653 * 86_400_000 }>>,
+    /// How many megabytes are kept, 1 to 10000. Default: 64
+    pub(crate) megabytes: Option<u32>,
 }
 
 /// What somebody may do; each may do what the one before may.

@@ -15,20 +15,23 @@ use crate::chain::{Digest, Head};
 use crate::record::{Action, Record};
 use crate::verify::{Verified, verify};
 
+/// The version of the schema, kept in `PRAGMA user_version`.
+const SCHEMA_VERSION: i64 = 1;
 const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS records (
+CREATE TABLE records (
     seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL, digest BLOB NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS ends (
+CREATE TABLE ends (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     dropped_seq INTEGER NOT NULL, dropped_digest BLOB NOT NULL,
     head_seq INTEGER NOT NULL, head_digest BLOB NOT NULL,
     bytes INTEGER NOT NULL
 ) STRICT;
-INSERT INTO ends VALUES (1, 0, zeroblob(32), 0, zeroblob(32), 0) ON CONFLICT (id) DO NOTHING;
-CREATE TABLE IF NOT EXISTS seen (
+INSERT INTO ends VALUES (1, 0, zeroblob(32), 0, zeroblob(32), 0);
+CREATE TABLE seen (
     subject TEXT NOT NULL, part TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (subject, part)
 ) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 1;
 ";
 /// What a record costs beside its text, in bytes.
 const OVERHEAD: i64 = 64;
@@ -49,6 +52,22 @@ pub enum AuditError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A newer program has written it.
+    #[error(
+        "the audit {path} has schema version {found}, this program knows up to {SCHEMA_VERSION}; use the newer program"
+    )]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: i64,
+    },
+    /// There is none.
+    #[error("there is no audit {path}; name the gateway's data folder with --data-dir")]
+    NoAudit {
+        /// The file.
+        path: PathBuf,
     },
     /// SQLite failed.
     #[error("the database of the audit failed: {0}")]
@@ -107,6 +126,11 @@ pub struct Page {
     pub more: bool,
 }
 
+impl Bounds {
+    /// Everything is kept: for a process that does not know what is configured.
+    pub const NONE: Self = Self { keep: Duration::MAX, bytes: u64::MAX };
+}
+
 /// The records; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Book {
@@ -132,8 +156,25 @@ impl Book {
             .busy_timeout(Duration::from_secs(5))
             .pragma("cache_size", "-512");
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
-        sqlx::raw_sql(SCHEMA).execute(&pool).await?;
+        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+        let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
+        if found > SCHEMA_VERSION {
+            return Err(AuditError::TooNew { path, found });
+        }
+        if found == 0 {
+            sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
         Ok(Self { pool })
+    }
+
+    /// Opens the one that is there.
+    ///
+    /// # Errors
+    /// [`AuditError::NoAudit`] when there is none; otherwise as [`open`](Self::open).
+    pub async fn open_existing(dir: &Path) -> Result<Self, AuditError> {
+        let path = dir.join(Self::FILE);
+        if path.exists() { Self::open(dir).await } else { Err(AuditError::NoAudit { path }) }
     }
 
     /// Writes records, all or none, and what is known from then on; they are on the disk when this returns. Gives the number

@@ -1,24 +1,59 @@
 //! The rights that a gateway gives.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::{PoisonError, RwLock};
 
-use mapper_contract::Topic;
+use mapper_contract::{DeviceTopic, Topic};
+use rights::Failures;
 use sha2::{Digest as _, Sha256};
-use twin_core::DeviceId;
+use twin_core::{DeviceId, Timestamp};
 
-use crate::rights::{Principal, Rights};
+use crate::filter;
+use crate::rights::{Peer, Principal, Rights};
 
-/// The user of every mapper begins so; no configured user can.
+/// The user of every mapper of the gateway begins so; no configured user can.
 const MAPPER_PREFIX: &str = "mapper:";
 
 /// The rights that a gateway gives: whoever is on this machine needs no password and may do everything but speak in the
-/// gateway's name; from elsewhere only users with a password come in; mappers speak for their own devices only.
-#[derive(Default)]
+/// gateway's name, unless it is configured otherwise; users with a password or a client certificate do what their rights say;
+/// mappers speak for their own devices only.
 pub struct Access {
-    users: BTreeMap<String, Secret>,
+    users: BTreeMap<String, User>,
+    /// Whether nobody on this machine is asked who they are.
+    open: bool,
+    failures: Failures,
+    now: fn() -> Timestamp,
     mappers: RwLock<BTreeMap<String, Mapper>>,
+}
+
+/// A user of the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The digest of the password; none: it comes with a client certificate only.
+    password: Option<Secret>,
+    rights: UserRights,
+}
+
+/// What a user may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserRights {
+    /// Speak for these devices, and hear what concerns them.
+    Mapper(BTreeSet<DeviceId>),
+    /// Hear everything and ask for twins.
+    Viewer,
+    /// The same, and say what devices should do.
+    Operator,
+    /// Everything that whoever is on this machine may do.
+    Everything,
+}
+
+/// What somebody may say of a twin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Says {
+    /// What a device holds.
+    pub reports: bool,
+    /// What a device should do.
+    pub wants: bool,
 }
 
 /// What a mapper of this gateway connects with. Drawn anew at every start, never stored.
@@ -36,8 +71,14 @@ struct Mapper {
 }
 
 /// Digests are compared, not passwords, so that the time it takes tells nothing of the password.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Secret([u8; 32]);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
 
 impl Secret {
     fn of(password: &[u8]) -> Self {
@@ -45,13 +86,41 @@ impl Secret {
     }
 }
 
-impl Access {
-    /// Rights with these users and their passwords.
+impl User {
+    /// A user with a password, or without one: then it comes with a client certificate of its name.
     #[must_use]
-    pub fn new(users: impl IntoIterator<Item = (String, String)>) -> Self {
-        let users = users.into_iter().filter(|(name, _)| !name.starts_with(MAPPER_PREFIX));
-        let users = users.map(|(name, password)| (name, Secret::of(password.as_bytes()))).collect();
-        Self { users, mappers: RwLock::default() }
+    pub fn new(password: Option<&str>, rights: UserRights) -> Self {
+        Self { password: password.map(|password| Secret::of(password.as_bytes())), rights }
+    }
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
+impl Access {
+    /// Rights with these users; whoever is on this machine needs none.
+    #[must_use]
+    pub fn new(users: impl IntoIterator<Item = (String, User)>) -> Self {
+        let users = users.into_iter().filter(|(name, _)| !name.starts_with(MAPPER_PREFIX)).collect();
+        let failures = Failures::default();
+        Self { users, open: true, failures, now: Timestamp::default, mappers: RwLock::default() }
+    }
+
+    /// The same, but whoever is on this machine is asked as everybody else.
+    #[must_use]
+    pub fn closed(mut self) -> Self {
+        self.open = false;
+        self
+    }
+
+    /// The same, and whoever was wrong too often has to wait.
+    #[must_use]
+    pub fn counting(mut self, failures: Failures, now: fn() -> Timestamp) -> Self {
+        (self.failures, self.now) = (failures, now);
+        self
     }
 
     /// Lets a mapper of this gateway in. Replaces its former login.
@@ -76,6 +145,21 @@ impl Access {
         self.mappers_mut().remove(name);
     }
 
+    /// What somebody may say in the body of a `twin/update` that they may publish.
+    #[must_use]
+    pub fn says(&self, principal: &Principal) -> Says {
+        match principal {
+            Principal::Mapper(_) => Says { reports: true, wants: false },
+            Principal::Local(_) => Says { reports: true, wants: true },
+            Principal::User(name) => match self.users.get(name).map(|user| &user.rights) {
+                Some(UserRights::Everything) => Says { reports: true, wants: true },
+                Some(UserRights::Mapper(_)) => Says { reports: true, wants: false },
+                Some(UserRights::Operator) => Says { reports: false, wants: true },
+                Some(UserRights::Viewer) | None => Says { reports: false, wants: false },
+            },
+        }
+    }
+
     fn mappers_mut(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<String, Mapper>> {
         // Nothing under this lock can panic half-way.
         self.mappers.write().unwrap_or_else(PoisonError::into_inner)
@@ -84,6 +168,35 @@ impl Access {
     fn with_mapper<T>(&self, name: &str, ask: impl FnOnce(&Mapper) -> T) -> Option<T> {
         self.mappers.read().unwrap_or_else(PoisonError::into_inner).get(name).map(ask)
     }
+
+    fn identify(&self, client_id: &str, username: Option<&str>, password: Option<&[u8]>, peer: &Peer) -> Who {
+        if let (None, Some(name)) = (password, &peer.common_name)
+            && username.is_none_or(|username| username == name)
+        {
+            return match self.users.contains_key(name) {
+                true => Who::Is(Principal::User(name.clone())),
+                false => Who::Wrong,
+            };
+        }
+        let Some(username) = username else {
+            let local = self.open && !peer.tls && peer.address.ip().to_canonical().is_loopback();
+            return match local && password.is_none() {
+                true => Who::Is(Principal::Local(client_id.to_owned())),
+                false => Who::Nobody,
+            };
+        };
+        let Some(given) = password.map(Secret::of) else { return Who::Nobody };
+        let known = self.users.get(username).is_some_and(|user| user.password.as_ref() == Some(&given));
+        if known { Who::Is(Principal::User(username.to_owned())) } else { Who::Wrong }
+    }
+}
+
+enum Who {
+    Is(Principal),
+    /// They have not said who they are.
+    Nobody,
+    /// What they have said is wrong.
+    Wrong,
 }
 
 impl Rights for Access {
@@ -92,44 +205,85 @@ impl Rights for Access {
         client_id: &str,
         username: Option<&str>,
         password: Option<&[u8]>,
-        peer: SocketAddr,
+        peer: &Peer,
     ) -> Option<Principal> {
-        let Some(username) = username else {
-            let local = peer.ip().to_canonical().is_loopback() && password.is_none();
-            return local.then(|| Principal::Local(client_id.to_owned()));
-        };
-        let given = Secret::of(password?);
-        match username.strip_prefix(MAPPER_PREFIX) {
-            Some(name) => {
-                let known = self.with_mapper(name, |mapper| mapper.secret == given)?;
-                known.then(|| Principal::Mapper(name.to_owned()))
+        // Our own mappers do not guess, and must not wait because somebody else on this machine does.
+        if let Some(name) = username.and_then(|name| name.strip_prefix(MAPPER_PREFIX)) {
+            let given = Secret::of(password?);
+            let known = self.with_mapper(name, |mapper| mapper.secret == given)?;
+            return known.then(|| Principal::Mapper(name.to_owned()));
+        }
+        let (address, now) = (peer.address.ip(), (self.now)());
+        if username.is_some() && self.failures.wait(address, now).is_some() {
+            return None;
+        }
+        match self.identify(client_id, username, password, peer) {
+            Who::Is(principal) => Some(principal),
+            Who::Nobody => {
+                self.failures.note_forbidden(address, now);
+                None
             }
-            None => (*self.users.get(username)? == given).then(|| Principal::User(username.to_owned())),
+            Who::Wrong => {
+                self.failures.note(address, now);
+                None
+            }
         }
     }
 
     fn may_publish(&self, principal: &Principal, topic: &str) -> bool {
         match principal {
-            Principal::Mapper(name) => match topic.parse::<Topic>() {
-                Ok(parsed @ Topic::Device(..)) if parsed.is_request() => {
-                    parsed.device().is_some_and(|device| {
-                        self.with_mapper(name, |mapper| mapper.devices.contains(device)).unwrap_or(false)
-                    })
-                }
-                Ok(parsed @ Topic::Node(..)) => parsed.is_request(),
-                Ok(Topic::Device(..)) | Err(_) => false,
+            Principal::Mapper(name) => speaks_for(topic, |device| {
+                self.with_mapper(name, |mapper| mapper.devices.contains(device)).unwrap_or(false)
+            }),
+            Principal::Local(_) => !is_the_gateways(topic),
+            Principal::User(name) => match self.users.get(name).map(|user| &user.rights) {
+                None => false,
+                Some(UserRights::Everything) => !is_the_gateways(topic),
+                Some(UserRights::Mapper(devices)) => speaks_for(topic, |device| devices.contains(device)),
+                Some(UserRights::Viewer) => asks(topic),
+                Some(UserRights::Operator) => asks(topic) || wants(topic),
             },
-            Principal::Local(_) | Principal::User(_) => !is_the_gateways(topic),
         }
     }
 
-    fn may_subscribe(&self, _principal: &Principal, _filter: &str) -> bool {
-        true
+    fn may_subscribe(&self, principal: &Principal, filter: &str) -> bool {
+        match principal {
+            // The gateway's own are part of it.
+            Principal::Mapper(_) | Principal::Local(_) => true,
+            Principal::User(name) => match self.users.get(name).map(|user| &user.rights) {
+                None => false,
+                Some(UserRights::Mapper(devices)) => filter::is_within(filter, devices),
+                Some(UserRights::Viewer | UserRights::Operator | UserRights::Everything) => true,
+            },
+        }
     }
 
     fn has_users(&self) -> bool {
         !self.users.is_empty()
     }
+}
+
+/// Whether a mapper may publish here: requests for its own devices, and for which devices there are.
+fn speaks_for(topic: &str, is_own: impl FnOnce(&DeviceId) -> bool) -> bool {
+    match topic.parse::<Topic>() {
+        Ok(parsed @ Topic::Device(..)) if parsed.is_request() => parsed.device().is_some_and(is_own),
+        Ok(parsed @ Topic::Node(..)) => parsed.is_request(),
+        Ok(Topic::Device(..)) | Err(_) => false,
+    }
+}
+
+/// Whether a message here only asks for what there is.
+fn asks(topic: &str) -> bool {
+    match topic.parse::<Topic>() {
+        Ok(Topic::Device(_, DeviceTopic::TwinGet)) => true,
+        Ok(parsed @ Topic::Node(..)) => parsed.is_request(),
+        Ok(Topic::Device(..)) | Err(_) => false,
+    }
+}
+
+/// Whether a message here can say what a device should do; the bus looks at its body.
+fn wants(topic: &str) -> bool {
+    matches!(topic.parse::<Topic>(), Ok(Topic::Device(_, DeviceTopic::TwinUpdate)))
 }
 
 /// Whether only the gateway speaks here. A topic under `$hw` that does not parse is let through unless it ends like one
@@ -161,71 +315,4 @@ fn random_password() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn local() -> SocketAddr {
-        "127.0.0.1:5000".parse().unwrap()
-    }
-
-    fn remote() -> SocketAddr {
-        "192.0.2.7:5000".parse().unwrap()
-    }
-
-    #[test]
-    fn this_machine_needs_no_password_and_others_do() {
-        let access = Access::new([("alice".to_owned(), "secret".to_owned())]);
-        let who = |user: Option<&str>, password: Option<&str>, peer| {
-            access.authenticate("c", user, password.map(str::as_bytes), peer)
-        };
-        assert_eq!(who(None, None, local()), Some(Principal::Local("c".into())));
-        assert_eq!(
-            who(None, None, "[::ffff:127.0.0.1]:1".parse().unwrap()),
-            Some(Principal::Local("c".into()))
-        );
-        assert_eq!(who(None, None, remote()), None);
-        assert_eq!(who(Some("alice"), Some("secret"), remote()), Some(Principal::User("alice".into())));
-        assert_eq!(who(Some("alice"), Some("wrong"), local()), None);
-        assert_eq!(who(Some("alice"), None, local()), None);
-        assert_eq!(who(Some("bob"), Some("secret"), local()), None);
-    }
-
-    #[test]
-    fn a_mapper_speaks_for_its_own_devices_until_they_are_taken_away() {
-        let access = Access::default();
-        let login = access.admit_mapper("modbus", ["pump-1".parse().unwrap()]);
-        let who = access.authenticate("m", Some(&login.username), Some(login.password.as_bytes()), local());
-        let mapper = who.unwrap();
-        assert!(access.may_publish(&mapper, "$hw/events/device/default/pump-1/twin/update"));
-        assert!(access.may_publish(&mapper, "$hw/events/device/pump-1/state/update"));
-        assert!(access.may_publish(&mapper, "$hw/events/node/edge-1/membership/get"));
-        assert!(!access.may_publish(&mapper, "$hw/events/device/default/pump-2/twin/update"));
-        assert!(!access.may_publish(&mapper, "$hw/events/device/default/pump-1/twin/update/delta"));
-        assert!(!access.may_publish(&mapper, "plant/other"));
-        access.set_devices("modbus", []);
-        assert!(!access.may_publish(&mapper, "$hw/events/device/default/pump-1/twin/update"));
-        access.dismiss_mapper("modbus");
-        let again = access.authenticate("m", Some(&login.username), Some(login.password.as_bytes()), local());
-        assert_eq!(again, None);
-    }
-
-    #[test]
-    fn nobody_but_the_gateway_speaks_in_its_name() {
-        let access = Access::default();
-        let app = Principal::Local("app".into());
-        for topic in [
-            "$hw/events/device/default/pump/twin/update/delta",
-            "$hw/events/device/pump/twin/update/result",
-            "$hw/events/device/BAD/pump/twin/update/delta",
-            "$hw/events/node/edge-1/membership/updated",
-            "$SYS/brokers",
-        ] {
-            assert!(!access.may_publish(&app, topic), "{topic}");
-        }
-        for topic in
-            ["$hw/events/device/default/pump/twin/update", "$hw/events/device/BAD/p/twin/update", "a/b"]
-        {
-            assert!(access.may_publish(&app, topic), "{topic}");
-        }
-    }
-}
+mod tests;

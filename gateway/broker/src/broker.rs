@@ -5,12 +5,15 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::rights::Certificate;
 use rmqtt::context::ServerContext;
 use rmqtt::net::{Builder, Listener};
 use rmqtt::router::DefaultRouter;
 use rmqtt::server::MqttServer;
 use rmqtt::shared::DefaultShared;
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -18,11 +21,14 @@ use crate::hooks::Hooks;
 use crate::publisher::{self, Publisher};
 use crate::retained::Retained;
 use crate::rights::{Rights, Tap};
+use crate::tls::{Door, Guests};
 
 /// How long the broker's tasks may take to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
 /// How long a client may take from connecting to having said who it is.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long our own door may take to say who comes.
+const PROXY_DEADLINE: Duration = Duration::from_secs(1);
 /// How long a client may take to read what it is sent before it is disconnected.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
 /// Messages that wait for a slow client; more are dropped. What must not be dropped is retained or asked for again.
@@ -34,19 +40,35 @@ const INFLIGHT_PER_CLIENT: NonZeroU16 = NonZeroU16::new(256).unwrap();
 const SESSION_EXPIRY: Duration = Duration::from_secs(60 * 60);
 
 /// How the broker listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct BrokerSettings {
-    /// Where; port 0 takes a free one.
+    /// Where, without TLS; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where with TLS.
+    pub tls: Option<TlsSettings>,
     /// The longest packet in bytes; a longer one ends its connection before it is read.
     pub max_packet_bytes: u32,
     /// The most clients at a time.
     pub max_clients: u32,
 }
 
+/// How the broker listens with TLS.
+#[derive(Debug, Clone)]
+pub struct TlsSettings {
+    /// Where; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// With which certificate.
+    pub certificate: Arc<Certificate>,
+}
+
 impl Default for BrokerSettings {
     fn default() -> Self {
-        Self { listen: ([127, 0, 0, 1], 1883).into(), max_packet_bytes: 1024 * 1024, max_clients: 1000 }
+        Self {
+            listen: ([127, 0, 0, 1], 1883).into(),
+            tls: None,
+            max_packet_bytes: 1024 * 1024,
+            max_clients: 1000,
+        }
     }
 }
 
@@ -92,6 +114,7 @@ pub struct Broker {
     tasks: JoinHandle<()>,
     publisher: Publisher,
     local_addr: SocketAddr,
+    tls_addr: Option<SocketAddr>,
 }
 
 impl Broker {
@@ -105,6 +128,9 @@ impl Broker {
         tap: Arc<dyn Tap>,
     ) -> Result<Self, StartError> {
         let listen = settings.listen;
+        if let Some(tls) = settings.tls.as_ref().filter(|_| !rights.has_users()) {
+            return Err(StartError::OpenToTheNetwork { listen: tls.listen });
+        }
         if !listen.ip().to_canonical().is_loopback() && !rights.has_users() {
             return Err(StartError::OpenToTheNetwork { listen });
         }
@@ -116,10 +142,15 @@ impl Broker {
             .build()?;
         let heard = Arc::default();
         let (publisher, forwarder) = publisher::queue(Arc::clone(&heard));
-        let hooks = Hooks { rights, tap, sessions: Arc::default(), heard };
+        let guests: Arc<Guests> = Arc::default();
+        let hooks = Hooks { rights, tap, sessions: Arc::default(), heard, guests: Arc::clone(&guests) };
         let setup = runtime.spawn(async move {
-            let listener = bind(&settings)?;
+            let listener = bind(&settings, settings.listen, false)?;
             let local_addr = listener.local_addr()?;
+            let behind = match &settings.tls {
+                Some(tls) => Some(behind(&settings, tls, guests).await?),
+                None => None,
+            };
             let server = ServerContext::new()
                 .busy_check_enable(false)
                 .mqtt_max_sessions(isize::try_from(settings.max_clients).unwrap_or(isize::MAX))
@@ -129,9 +160,9 @@ impl Broker {
                 .await;
             *server.extends.retain_mut().await = Box::new(Retained::new());
             hooks.register(&*server.extends.hook_mgr().register()).await;
-            Ok::<_, rmqtt::Error>((server, listener, local_addr))
+            Ok::<_, rmqtt::Error>((server, listener, local_addr, behind))
         });
-        let (server, listener, local_addr) = match setup.await {
+        let (server, listener, local_addr, behind) = match setup.await {
             Ok(Ok(ready)) => ready,
             Ok(Err(error)) => {
                 runtime.shutdown_background();
@@ -142,7 +173,13 @@ impl Broker {
                 return Err(StartError::Listen { listen, reason: error.to_string() });
             }
         };
-        let mqtt = MqttServer::new(server.clone()).listener_by_id(listener, 1).build();
+        let mut mqtt = MqttServer::new(server.clone()).listener_by_id(listener, 1);
+        let (mut door, mut tls_addr) = (None, None);
+        if let Some((inner, tls, addr)) = behind {
+            mqtt = mqtt.listener_by_id(inner, 2);
+            (door, tls_addr) = (Some(tls), Some(addr));
+        }
+        let mqtt = mqtt.build();
         let forwarding = server.clone();
         let tasks = runtime.spawn(async move {
             let mut tasks = JoinSet::new();
@@ -152,17 +189,26 @@ impl Broker {
                 }
             });
             tasks.spawn(forwarder.run(forwarding));
+            if let Some(door) = door {
+                tasks.spawn(door.run());
+            }
             // Neither ends while the broker is wanted.
             tasks.join_next().await;
         });
-        tracing::info!(%local_addr, "the MQTT broker listens");
-        Ok(Self { runtime: Some(runtime), server, tasks, publisher, local_addr })
+        tracing::info!(%local_addr, tls_addr = tls_addr.map(tracing::field::display), "the MQTT broker listens");
+        Ok(Self { runtime: Some(runtime), server, tasks, publisher, local_addr, tls_addr })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Where it listens with TLS.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_addr
     }
 
     /// Publishes in the gateway's name.
@@ -214,11 +260,30 @@ impl Drop for Broker {
     }
 }
 
-fn bind(settings: &BrokerSettings) -> rmqtt::Result<Listener> {
+/// The listener that takes what was decrypted, and the door that decrypts it, with its address.
+async fn behind(
+    settings: &BrokerSettings,
+    tls: &TlsSettings,
+    guests: Arc<Guests>,
+) -> rmqtt::Result<(Listener, Door, SocketAddr)> {
+    let listener = bind(settings, ([127, 0, 0, 1], 0).into(), true)?;
+    let inner = listener.local_addr()?;
+    let socket = TcpListener::bind(tls.listen)
+        .await
+        .map_err(|error| rmqtt::Error::msg(format!("{}: {error}", tls.listen)))?;
+    let addr = socket.local_addr()?;
+    let most = usize::try_from(settings.max_clients).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+    let certificate = Arc::clone(&tls.certificate);
+    Ok((listener, Door { socket, certificate, inner, guests, most }, addr))
+}
+
+fn bind(settings: &BrokerSettings, listen: SocketAddr, proxied: bool) -> rmqtt::Result<Listener> {
     let clients = usize::try_from(settings.max_clients).unwrap_or(usize::MAX);
     Builder::new()
         .name("twinspan")
-        .laddr(settings.listen)
+        .laddr(listen)
+        .proxy_protocol(proxied)
+        .proxy_protocol_timeout(PROXY_DEADLINE)
         .reuseaddr(Some(true))
         .nodelay(true)
         .max_connections(clients)

@@ -11,6 +11,7 @@ use rmqtt::types::{AuthResult, ConnectInfo, Id, LastWill, Publish, PublishAclRes
 use crate::publisher::Heard;
 use crate::rights::{Principal, Qos, Rights, Tap};
 use crate::sessions::Sessions;
+use crate::tls::Guests;
 
 /// One handler for all hooks that we answer.
 #[derive(Clone)]
@@ -19,6 +20,7 @@ pub(crate) struct Hooks {
     pub(crate) tap: Arc<dyn Tap>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) heard: Arc<Heard>,
+    pub(crate) guests: Arc<Guests>,
 }
 
 impl Hooks {
@@ -37,18 +39,19 @@ impl Hooks {
     }
 
     fn authenticate(&self, client: &ConnectInfo) -> AuthResult {
-        let Some(peer) = client.ipaddress() else { return AuthResult::NotAuthorized };
+        let Some(address) = client.ipaddress() else { return AuthResult::NotAuthorized };
+        let peer = self.guests.peer(address);
         let username = client.username().map(|name| &**name);
         let password = client.password().map(|password| &password[..]);
-        let Some(principal) = self.rights.authenticate(client.client_id(), username, password, peer) else {
-            tracing::warn!(client_id = %client.client_id(), ?username, %peer, "an MQTT client was refused");
+        let Some(principal) = self.rights.authenticate(client.client_id(), username, password, &peer) else {
+            tracing::warn!(client_id = %client.client_id(), ?username, peer = %peer.address, "an MQTT client was refused");
             return AuthResult::BadUsernameOrPassword;
         };
         // rmqtt publishes a last will without asking for the right to it.
         if let Some(topic) = client.last_will().map(will_topic)
             && !self.rights.may_publish(&principal, topic)
         {
-            tracing::warn!(client_id = %client.client_id(), %peer, topic, "an MQTT client was refused for its last will");
+            tracing::warn!(client_id = %client.client_id(), peer = %peer.address, topic, "an MQTT client was refused for its last will");
             return AuthResult::NotAuthorized;
         }
         self.sessions.admitted(client.id(), principal);

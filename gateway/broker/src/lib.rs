@@ -6,14 +6,16 @@
 
 mod access;
 mod broker;
+mod filter;
 mod hooks;
 mod publisher;
 mod retained;
 mod rights;
 mod sessions;
+mod tls;
 
-pub use access::{Access, MapperLogin};
-pub use broker::{Broker, BrokerSettings, Error, StartError};
+pub use access::{Access, MapperLogin, Says, User, UserRights};
+pub use broker::{Broker, BrokerSettings, Error, StartError, TlsSettings};
 pub use bytes::Bytes;
 pub use publisher::{NotPublished, Publisher};
-pub use rights::{Principal, Qos, Rights, Tap};
+pub use rights::{Peer, Principal, Qos, Rights, Tap};

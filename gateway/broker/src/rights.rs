@@ -37,6 +37,17 @@ pub enum Qos {
     ExactlyOnce,
 }
 
+/// Who is at the other end of a connection, as far as the connection tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// From where.
+    pub address: SocketAddr,
+    /// Whether it came by TLS.
+    pub tls: bool,
+    /// The common name of the certificate that was shown and checked.
+    pub common_name: Option<String>,
+}
+
 /// What clients may do.
 pub trait Rights: Send + Sync + 'static {
     /// Who the client is; none refuses it.
@@ -45,7 +56,7 @@ pub trait Rights: Send + Sync + 'static {
         client_id: &str,
         username: Option<&str>,
         password: Option<&[u8]>,
-        peer: SocketAddr,
+        peer: &Peer,
     ) -> Option<Principal>;
 
     /// Whether it may publish on `topic`; asked for every message and for the last will.

@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mqtt_broker::{Access, Broker, BrokerSettings, Principal, Qos, StartError};
+use mqtt_broker::{Access, Broker, BrokerSettings, Principal, Qos, StartError, User, UserRights};
 use mqtt_link::{Event, LinkSettings, MqttLink};
 use support::{DELTA, Recorder, Sub, UPDATE, peers_are_there, publish, settings, start};
 use tokio::sync::Semaphore;
@@ -200,7 +200,7 @@ async fn a_broker_that_anybody_could_enter_does_not_start_and_says_what_to_do() 
         Broker::start(open.clone(), Arc::new(Access::default()), Arc::new(Recorder::default())).await;
     let Err(error @ StartError::OpenToTheNetwork { .. }) = refused else { panic!("it started") };
     assert!(error.to_string().contains("add a user with a password, or listen on 127.0.0.1"));
-    let access = Access::new([("alice".to_owned(), "secret".to_owned())]);
+    let access = Access::new([("alice".to_owned(), User::new(Some("secret"), UserRights::Everything))]);
     Broker::start(open, Arc::new(access), Arc::new(Recorder::default())).await.unwrap().close().await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use twin_core::Timestamp;
@@ -13,9 +14,46 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// The most addresses that are remembered; of more, those that were quiet longest are forgotten.
 const ADDRESSES: usize = 1024;
 
-/// Counts failures by address and says who has to wait.
+/// Counts failures by address and says who has to wait; cheap to clone, all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Failures(Arc<Mutex<Table>>);
+
+impl Failures {
+    /// How long an address has to wait before it is listened to again; none: not at all.
+    #[must_use]
+    pub fn wait(&self, address: IpAddr, now: Timestamp) -> Option<Duration> {
+        let mut table = self.lock();
+        let wait = table.wait(address, now);
+        if wait.is_some() {
+            table.note_refused(address, now);
+        }
+        wait
+    }
+
+    /// Takes note of a failure.
+    pub fn note(&self, address: IpAddr, now: Timestamp) {
+        self.lock().note(address, now);
+    }
+
+    /// Takes note of somebody known who asked for what they may not do: it is reported, and makes nobody wait.
+    pub fn note_forbidden(&self, address: IpAddr, now: Timestamp) {
+        self.lock().note_refused(address, now);
+    }
+
+    /// What has not been reported yet, by address; forgets those that no longer count.
+    #[must_use]
+    pub fn take_counts(&self, now: Timestamp) -> Vec<Count> {
+        self.lock().take_counts(now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        // Nothing under this lock can panic half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[derive(Debug, Default)]
-pub struct Failures {
+struct Table {
     by_address: HashMap<IpAddr, Entry>,
     /// Of addresses that were forgotten before they were reported.
     forgotten: u64,
@@ -38,10 +76,8 @@ pub struct Count {
     pub failures: u64,
 }
 
-impl Failures {
-    /// How long an address has to wait before it is listened to again; none: not at all.
-    #[must_use]
-    pub fn wait(&self, address: IpAddr, now: Timestamp) -> Option<Duration> {
+impl Table {
+    fn wait(&self, address: IpAddr, now: Timestamp) -> Option<Duration> {
         let entry = self.by_address.get(&whole(address))?;
         if entry.count < MOST || !entry.counts(now) {
             return None;
@@ -49,14 +85,17 @@ impl Failures {
         Some(entry.since.after(WINDOW).since(now).max(Duration::from_secs(1)))
     }
 
-    /// Takes note of a failure.
-    pub fn note(&mut self, address: IpAddr, now: Timestamp) {
+    fn entry(&mut self, address: IpAddr, now: Timestamp) -> &mut Entry {
         let address = whole(address);
         if !self.by_address.contains_key(&address) && self.by_address.len() >= ADDRESSES {
             self.forget_one();
         }
         let fresh = || Entry { count: 0, since: now, last: now, unreported: 0 };
-        let entry = self.by_address.entry(address).or_insert_with(fresh);
+        self.by_address.entry(address).or_insert_with(fresh)
+    }
+
+    fn note(&mut self, address: IpAddr, now: Timestamp) {
+        let entry = self.entry(address, now);
         if !entry.counts(now) {
             (entry.count, entry.since) = (0, now);
         }
@@ -66,14 +105,12 @@ impl Failures {
     }
 
     /// Takes note of a refusal without having looked: it does not make the wait longer.
-    pub fn note_refused(&mut self, address: IpAddr) {
-        if let Some(entry) = self.by_address.get_mut(&whole(address)) {
-            entry.unreported += 1;
-        }
+    fn note_refused(&mut self, address: IpAddr, now: Timestamp) {
+        let entry = self.entry(address, now);
+        entry.unreported += 1;
     }
 
-    /// What has not been reported yet, by address; forgets those that no longer count.
-    pub fn take_counts(&mut self, now: Timestamp) -> Vec<Count> {
+    fn take_counts(&mut self, now: Timestamp) -> Vec<Count> {
         let mut counts = Vec::new();
         for (address, entry) in &mut self.by_address {
             let failures = std::mem::take(&mut entry.unreported);
@@ -128,7 +165,7 @@ mod tests {
 
     #[test]
     fn after_ten_failures_an_address_waits_for_the_rest_of_the_minute() {
-        let mut failures = Failures::default();
+        let mut failures = Table::default();
         for n in 0..10 {
             assert_eq!(failures.wait(address(1), at(n)), None);
             failures.note(address(1), at(n));
@@ -142,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_locks_nobody_out() {
-        let mut failures = Failures::default();
+        let mut failures = Table::default();
         for _ in 0..10 {
             failures.note(address(1), at(100_000));
         }
@@ -152,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_neighbour_in_the_same_v6_network_is_the_same() {
-        let mut failures = Failures::default();
+        let mut failures = Table::default();
         for n in 0..10 {
             failures.note(format!("2001:db8::{n}").parse().unwrap(), at(0));
         }
@@ -164,7 +201,7 @@ mod tests {
 
     #[test]
     fn however_many_addresses_come_the_table_stays_bounded_and_no_failure_goes_uncounted() {
-        let mut failures = Failures::default();
+        let mut failures = Table::default();
         for n in 0..5000 {
             failures.note(address(n), at(0));
         }

@@ -12,7 +12,7 @@ pub mod tls;
 pub mod token;
 pub mod tokens;
 
-pub use failures::Failures;
+pub use failures::{Count, Failures};
 pub use files::private_file;
 pub use need::{Need, need};
 pub use principal::{Principal, Proof};

@@ -127,7 +127,7 @@ impl From<ApplyError> for Rejection {
             ApplyError::NoFile => ProblemKind::NoFile,
             ApplyError::UnknownRevision(_) => ProblemKind::UnknownRevision,
             ApplyError::Store(error) => super::problem::kind_of(error),
-            ApplyError::Stopping => ProblemKind::Unavailable,
+            ApplyError::Audit(_) | ApplyError::Stopping => ProblemKind::Unavailable,
         };
         Self::new(kind, error.to_string())
     }

@@ -1,9 +1,10 @@
 //! Who asks, and whether they may: before any route is reached.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use audit::Audit;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -17,6 +18,7 @@ use twin_api::ProblemKind;
 
 use super::doors::Peer;
 use super::problem::Rejection;
+use super::recorded;
 use crate::clock::now;
 
 /// How soon an open stream ends after its token was revoked, at most.
@@ -29,7 +31,8 @@ pub struct Gate(Arc<Inner>);
 struct Inner {
     tokens: Tokens,
     certificates: BTreeMap<String, Role>,
-    failures: Mutex<Failures>,
+    failures: Failures,
+    audit: Audit,
 }
 
 /// Why somebody is not let in.
@@ -50,13 +53,13 @@ enum Refused {
 impl Gate {
     /// A gate with these tokens, and these client certificates by their common name.
     #[must_use]
-    pub fn new(tokens: Tokens, certificates: BTreeMap<String, Role>) -> Self {
-        Self(Arc::new(Inner { tokens, certificates, failures: Mutex::default() }))
-    }
-
-    fn failures(&self) -> MutexGuard<'_, Failures> {
-        // Nothing under this lock can panic half-way.
-        self.0.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn new(
+        tokens: Tokens,
+        certificates: BTreeMap<String, Role>,
+        failures: Failures,
+        audit: Audit,
+    ) -> Self {
+        Self(Arc::new(Inner { tokens, certificates, failures, audit }))
     }
 
     /// Who asks; none when nobody needs to be known. With the token that they showed.
@@ -76,6 +79,7 @@ impl Gate {
             None => (self.by_certificate(peer)?, None),
         };
         if principal.role < needed {
+            self.0.failures.note_forbidden(peer.address.ip(), now());
             return Err(Refused::Forbidden(Box::new(principal), needed));
         }
         Ok(Some((principal, token)))
@@ -83,8 +87,7 @@ impl Gate {
 
     async fn by_token(&self, peer: &Peer, shown: &HeaderValue) -> Result<(Principal, TokenHash), Refused> {
         let (address, now) = (peer.address.ip(), now());
-        if let Some(wait) = self.failures().wait(address, now) {
-            self.failures().note_refused(address);
+        if let Some(wait) = self.0.failures.wait(address, now) {
             return Err(Refused::Wait(wait));
         }
         let Some(text) = bearer(shown) else {
@@ -102,7 +105,7 @@ impl Gate {
                 Ok((principal, hash))
             }
             Ok(None) => {
-                self.failures().note(address, now);
+                self.0.failures.note(address, now);
                 warn!(peer = %peer.address, "a token that is not known, revoked or over was refused");
                 Err(Refused::Wrong("the token is not known, was revoked, or its time is over"))
             }
@@ -140,7 +143,10 @@ pub(super) async fn check(State(gate): State<Gate>, mut request: Request, next: 
     match gate.admit(&peer, request.headers(), need).await {
         Ok(None) => next.run(request).await,
         Ok(Some((principal, token))) => {
-            request.extensions_mut().insert(principal);
+            request.extensions_mut().insert(principal.clone());
+            if recorded::is_recorded(request.method(), need) {
+                return recorded::run(&gate.0.audit, &principal, request, next).await;
+            }
             let response = next.run(request).await;
             match token {
                 Some(token) if is_stream(&response) => until_revoked(response, gate, token),

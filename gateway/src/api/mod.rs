@@ -1,5 +1,6 @@
 //! REST at the edge: the same shapes and words as in the cloud, with the link up or down.
 
+pub mod audit;
 mod changes;
 mod config;
 mod devices;
@@ -11,12 +12,14 @@ mod health;
 mod metrics;
 mod overrides;
 mod problem;
+mod recorded;
 pub mod status;
 pub mod store;
 mod views;
 
 use std::sync::Arc;
 
+use ::audit::Audit;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, patch, post};
 use axum::{Router, middleware};
@@ -53,6 +56,8 @@ pub struct Parts {
     pub overview: Overview,
     /// Who may come in.
     pub gate: Gate,
+    /// Who did what.
+    pub audit: Audit,
 }
 
 /// What the routes are given.
@@ -79,6 +84,8 @@ pub(crate) fn routes(state: State) -> Router {
         .route("/changes", get(changes::page))
         .route("/events", get(events::stream))
         .route("/status", get(status::status))
+        .route("/audit", get(audit::page))
+        .route("/audit/head", get(audit::head))
         .route("/config", get(config::status))
         .route("/config/history", get(config::history))
         .route("/config/reload", post(config::reload))
@@ -114,6 +121,8 @@ pub(crate) fn routes(state: State) -> Router {
         config::reload,
         config::rollback,
         status::status,
+        audit::page,
+        audit::head,
         metrics::metrics,
         health::alive,
         health::ready

@@ -22,10 +22,18 @@ impl Rejection {
     }
 }
 
+/// The detail of a problem, among the extensions of its response: the audit takes it from there.
+#[derive(Debug, Clone)]
+pub(super) struct Detail(pub(super) String);
+
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
+        let detail = Detail(self.0.detail.clone());
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        ([(header::CONTENT_TYPE, Problem::MEDIA_TYPE)], (status, Json(self.0))).into_response().with_type()
+        let body = (status, Json(self.0));
+        let mut response = ([(header::CONTENT_TYPE, Problem::MEDIA_TYPE)], body).into_response().with_type();
+        response.extensions_mut().insert(detail);
+        response
     }
 }
 
@@ -67,6 +75,13 @@ pub(super) fn kind_of(error: &StoreError) -> ProblemKind {
     match error.verdict() {
         Verdict::Retry(_) => ProblemKind::NotStored,
         Verdict::Rebuild | Verdict::GiveUp => ProblemKind::Internal,
+    }
+}
+
+impl From<audit::AuditError> for Rejection {
+    fn from(error: audit::AuditError) -> Self {
+        error!(%error, "a request could not be answered from the audit");
+        Self::new(ProblemKind::Internal, "the audit could not be read; the gateway's log says more")
     }
 }
 

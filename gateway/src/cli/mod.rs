@@ -1,5 +1,6 @@
 //! The command line: what an integrator and an operator type.
 
+mod audit;
 mod backup;
 #[cfg(feature = "ble")]
 mod ble;
@@ -7,6 +8,7 @@ mod bundle;
 mod check;
 mod config;
 mod configure;
+mod credentials;
 mod device;
 mod diff;
 mod doctor;
@@ -119,6 +121,8 @@ enum Command {
     },
     /// Make, list and revoke the tokens with which others may use the REST interface.
     Token(token::TokenCli),
+    /// Read the log of who did what, and prove that nobody has changed it.
+    Audit(audit::AuditCli),
     /// Look for what is wrong with the gateway and its machine, and say what mends it; whether it runs or not.
     ///
     /// Ends with 1 when something does not work.
@@ -302,6 +306,7 @@ pub fn main() -> ExitCode {
         Command::Restore { file, data_dir, force } => backup::restore_backup(&file, &data_dir, force),
         Command::History { remote } => configure::history(&remote),
         Command::Token(token) => token::token(token),
+        Command::Audit(cli) => audit::audit(cli),
         Command::Mapper { protocol, config, broker, username, password_env } => {
             let password = password_env.map(|name| std::env::var(name).unwrap_or_default());
             run::mapper(&protocol, &config, run::Broker { url: broker, username, password })

@@ -1,6 +1,6 @@
 //! Speaking with a gateway that runs, over its REST interface.
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -10,15 +10,19 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use twin_api::Problem;
 
+use super::credentials::{Address, Credentials, Stream};
+
 /// The longest answer that is read, in bytes.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
-/// Where a gateway is reached.
+/// Where a gateway is reached, and who asks.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Remote {
-    /// The REST interface of the gateway.
+    /// The REST interface of the gateway: http:// on this machine, https:// on another.
     #[arg(long, default_value = "http://127.0.0.1:7480", env = "TWINSPAN_GATEWAY", value_name = "URL")]
     gateway: String,
+    #[command(flatten)]
+    credentials: Credentials,
 }
 
 /// Why a gateway did not do what was asked.
@@ -76,20 +80,25 @@ impl Remote {
         path: &str,
         body: Bytes,
     ) -> anyhow::Result<(http::StatusCode, Bytes)> {
-        let Some(address) = self.gateway.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'))
-        else {
-            bail!("`{}` is not the address of a gateway; write it like http://127.0.0.1:7480", self.gateway);
-        };
-        let stream = TcpStream::connect(address).await.with_context(|| {
+        let address = Address::read(&self.gateway)?;
+        let token = self.credentials.token(&address)?;
+        let stream = TcpStream::connect((address.host.as_str(), address.port)).await.with_context(|| {
             format!("no gateway answers at {}; start it, or name another with --gateway", self.gateway)
         })?;
+        let stream: Box<dyn Stream> = match address.tls {
+            true => Box::new(self.credentials.encrypt(stream, &address).await?),
+            false => Box::new(stream),
+        };
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::HOST, address)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body))?;
+            .header(header::HOST, address.to_string())
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, token);
+        }
+        let request = request.body(Full::new(body))?;
         let exchange = async {
             let response = sender.send_request(request).await?;
             let status = response.status();

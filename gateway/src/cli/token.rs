@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use audit::{Action, Book, Bounds, Record};
 use clap::{Args, Subcommand};
 use config::BoundedDuration;
 use rights::{Role, Token, Tokens};
@@ -60,18 +61,28 @@ pub(super) fn token(cli: TokenCli) -> ExitCode {
             );
         }
         let tokens = Tokens::open(&cli.data_dir).await?;
+        let book = Book::open(&cli.data_dir).await?;
         let outcome = match cli.command {
-            TokenCommand::Create { name, role, expires } => create(&tokens, &name, role, expires).await,
+            TokenCommand::Create { name, role, expires } => {
+                create(&tokens, &book, &name, role, expires).await
+            }
             TokenCommand::List => list(&tokens).await,
-            TokenCommand::Revoke { name } => revoke(&tokens, &name).await,
+            TokenCommand::Revoke { name } => revoke(&tokens, &book, &name).await,
         };
         tokens.close().await;
+        book.close().await;
         outcome
     })
 }
 
 #[expect(clippy::print_stdout, reason = "what the command prints is its result")]
-async fn create(tokens: &Tokens, name: &str, role: Role, expires: Option<String>) -> anyhow::Result<()> {
+async fn create(
+    tokens: &Tokens,
+    book: &Book,
+    name: &str,
+    role: Role,
+    expires: Option<String>,
+) -> anyhow::Result<()> {
     let lifetime: Option<Duration> = match expires {
         Some(text) => Some(text.parse::<Lifetime>().map_err(|e| anyhow::anyhow!("--expires: {e}"))?.get()),
         None => None,
@@ -79,6 +90,11 @@ async fn create(tokens: &Tokens, name: &str, role: Role, expires: Option<String>
     let token = Token::draw().context("the operating system gives no random numbers")?;
     let ends = lifetime.map(|lifetime| now().after(lifetime));
     tokens.add(name, role, token.hash(), now(), ends).await?;
+    if let Err(error) = note(book, Action::TokenCreated, name, role).await {
+        // Without a record there is no token either.
+        tokens.revoke(name).await?;
+        return Err(error);
+    }
     match ends {
         Some(ends) => eprintln!("{name} is {role} until {} UTC; this is shown once:", date(ends.as_millis())),
         None => eprintln!("{name} is {role} until revoked; this is shown once:"),
@@ -108,8 +124,19 @@ async fn list(tokens: &Tokens) -> anyhow::Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "what the command prints is its result")]
-async fn revoke(tokens: &Tokens, name: &str) -> anyhow::Result<()> {
+async fn revoke(tokens: &Tokens, book: &Book, name: &str) -> anyhow::Result<()> {
     let role = tokens.revoke(name).await?;
+    note(book, Action::TokenRevoked, name, role).await.context("the token is revoked all the same")?;
     println!("{name}, {role}, is revoked");
+    Ok(())
+}
+
+async fn note(book: &Book, action: Action, name: &str, role: Role) -> anyhow::Result<()> {
+    let mut record = Record::new(action);
+    record.by = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).ok();
+    record.from = Some("command line".to_owned());
+    record.subject = Some(name.to_owned());
+    record.note = Some(format!("role {role}"));
+    book.append(&[record], &[], now(), Bounds::NONE).await?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use audit::{Action, Audit, Record};
 use device_twin::{Event, Handle, OverrideRequest, ReportedChange, Update, Updated};
 use mapper_contract::{
     ContractError, DeviceTopic, GetRequest, NodeTopic, Refusal, StateResult, StateUpdate, Topic, TwinChange,
@@ -17,6 +18,7 @@ use twin_core::{DeviceDefinition, DeviceId, DeviceState, NodeName, PropertyId, T
 use twin_store::Reader;
 
 use super::catalog::Catalog;
+use super::speaker::Speaker;
 use super::translate::{self, Translated};
 use crate::clock::now;
 
@@ -81,6 +83,7 @@ pub struct EventBus {
 pub(super) struct Inner {
     pub(super) node: NodeName,
     service: Handle,
+    audit: Audit,
     pub(super) reader: Reader,
     pub(super) catalog: Catalog,
     outlet: Box<dyn Outlet>,
@@ -94,6 +97,7 @@ pub(super) enum Underway {
         device: DeviceId,
         event_id: String,
         pending: device_twin::PendingReport,
+        by: String,
         wanted: Vec<(twin_core::PropertyName, twin_core::Value)>,
     },
     State {
@@ -112,6 +116,7 @@ impl EventBus {
     pub async fn new(
         node: NodeName,
         service: Handle,
+        audit: Audit,
         reader: Reader,
         outlet: Box<dyn Outlet>,
         counters: Arc<Counters>,
@@ -121,7 +126,9 @@ impl EventBus {
             catalog.put(id, device.definition);
         }
         let next_event = AtomicU64::new(0);
-        Ok(Self { inner: Arc::new(Inner { node, service, reader, catalog, outlet, counters, next_event }) })
+        Ok(Self {
+            inner: Arc::new(Inner { node, service, audit, reader, catalog, outlet, counters, next_event }),
+        })
     }
 
     /// Publishes what is to be written and which devices come and go, until `stop`.
@@ -187,14 +194,14 @@ impl EventBus {
     }
 
     /// Takes one message, and answers it when it is done: a report when it is committed.
-    pub async fn handle(&self, topic: &str, payload: &[u8]) {
-        if let Some(underway) = self.begin(topic, payload).await {
+    pub(super) async fn handle(&self, speaker: &Speaker, topic: &str, payload: &[u8]) {
+        if let Some(underway) = self.begin(speaker, topic, payload).await {
             self.finish(underway).await;
         }
     }
 
     /// Takes one message up to where it waits for its commit.
-    pub(super) async fn begin(&self, topic: &str, payload: &[u8]) -> Option<Underway> {
+    pub(super) async fn begin(&self, speaker: &Speaker, topic: &str, payload: &[u8]) -> Option<Underway> {
         let topic: Topic = match topic.parse() {
             Ok(topic) => topic,
             Err(error) => {
@@ -205,7 +212,7 @@ impl EventBus {
         };
         let result = match &topic {
             Topic::Device(device, DeviceTopic::TwinUpdate) => {
-                match self.begin_update(device, payload).await {
+                match self.begin_update(speaker, device, payload).await {
                     Ok(underway) => return Some(underway),
                     Err(refusal) => Err(refusal),
                 }
@@ -235,8 +242,10 @@ impl EventBus {
     }
 
     pub(super) async fn finish(&self, underway: Underway) {
-        let (device, event_id, pending, wanted) = match underway {
-            Underway::Report { device, event_id, pending, wanted } => (device, event_id, pending, wanted),
+        let (device, event_id, pending, by, wanted) = match underway {
+            Underway::Report { device, event_id, pending, by, wanted } => {
+                (device, event_id, pending, by, wanted)
+            }
             Underway::State { device, event_id, state, pending } => {
                 let topic = Topic::Device(device.clone(), DeviceTopic::StateUpdate);
                 let result = match pending.answer().await {
@@ -249,7 +258,7 @@ impl EventBus {
         let topic = Topic::Device(device.clone(), DeviceTopic::TwinUpdate);
         let result = match pending.answer().await {
             Ok(updated) if wanted.is_empty() => Ok(self.tell_updated(&device, event_id, updated)),
-            Ok(updated) => self.want(&device, event_id, updated, wanted).await,
+            Ok(updated) => self.want(&device, event_id, updated, &by, wanted).await,
             Err(error) => Err(Refusal { event_id, error: translate::refusal(error) }),
         };
         self.answer(&topic, result);
@@ -274,7 +283,12 @@ impl EventBus {
         self.say(&reply, body);
     }
 
-    async fn begin_update(&self, device: &DeviceId, payload: &[u8]) -> Result<Underway, Refusal> {
+    async fn begin_update(
+        &self,
+        speaker: &Speaker,
+        device: &DeviceId,
+        payload: &[u8],
+    ) -> Result<Underway, Refusal> {
         let body = TwinUpdate::parse(payload)?;
         let event_id = body.event_id.clone();
         let refuse = |error| Refusal { event_id: event_id.clone(), error };
@@ -282,13 +296,15 @@ impl EventBus {
         let definition = self.inner.catalog.get(device).ok_or_else(|| refuse(unknown()))?;
         let Translated { report, wanted, defined } =
             translate::update(device, &definition, body, now()).map_err(&refuse)?;
+        speaker.check(!report.properties.is_empty(), &wanted).map_err(&refuse)?;
         let stopping = |_| refuse(translate::refusal(device_twin::ReportError::Stopping));
         self.inner.counters.note_outcomes(&report);
         let pending = self.inner.service.begin_report(report).await.map_err(stopping)?;
         if !defined.is_empty() {
             self.inner.catalog.extend(device, defined);
         }
-        Ok(Underway::Report { device: device.clone(), event_id, pending, wanted })
+        let by = speaker.by.clone();
+        Ok(Underway::Report { device: device.clone(), event_id, pending, by, wanted })
     }
 
     /// Publishes the document of a change and gives the body of its result.
@@ -324,14 +340,16 @@ impl EventBus {
         device: &DeviceId,
         event_id: String,
         updated: Updated,
+        by: &str,
         wanted: Vec<(twin_core::PropertyName, twin_core::Value)>,
     ) -> Result<Vec<u8>, Refusal> {
         let refuse = |error| Refusal { event_id: event_id.clone(), error };
         let before = self.stored(device, now()).await.map_err(&refuse)?;
+        self.write_down(device, by, &wanted).await.map_err(&refuse)?;
         let names: Vec<_> = wanted.iter().map(|(name, _)| name.clone()).collect();
         let requests = wanted.into_iter().map(|(property, value)| OverrideRequest {
             id: PropertyId::new(device.clone(), property),
-            set: Some(translate::override_of(value, "mqtt", now())),
+            set: Some(translate::override_of(value, by, now())),
             if_match: None,
         });
         let set = self.inner.service.set_overrides(requests.collect()).await;
@@ -349,6 +367,22 @@ impl EventBus {
         }
         self.say(&Topic::Device(device.clone(), DeviceTopic::TwinUpdateDocument), document.encode());
         Ok(UpdateResult { event_id, timestamp, twin }.encode())
+    }
+
+    /// Nothing is wanted that is not in the audit before.
+    async fn write_down(
+        &self,
+        device: &DeviceId,
+        by: &str,
+        wanted: &[(twin_core::PropertyName, twin_core::Value)],
+    ) -> Result<(), ContractError> {
+        let mut record = Record::new(Action::Request);
+        record.by = Some(by.strip_suffix("@mqtt").unwrap_or(by).to_owned());
+        record.from = Some("mqtt".to_owned());
+        record.subject = Some(format!("twin/update {device}"));
+        record.new = Some(wanted.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect());
+        let written = self.inner.audit.write(record).await;
+        written.map(drop).map_err(|error| ContractError::Unavailable { reason: error.to_string() })
     }
 
     async fn stored(

@@ -12,6 +12,7 @@ use tracing::debug;
 
 use super::bus::{EventBus, Outlet};
 use super::pipeline::{self, Message};
+use super::speaker::Speaker;
 use crate::clock::now;
 
 /// Messages between the broker and the bus.
@@ -33,6 +34,7 @@ struct BusTap {
     /// Empty for the moment between the broker's start and the bus's.
     bus: Arc<OnceLock<EventBus>>,
     queue: mpsc::Sender<Message>,
+    access: Arc<Access>,
     outlet: Arc<OnceLock<Publisher>>,
 }
 
@@ -50,14 +52,15 @@ impl Tap for BusTap {
         }
         // All go one way, whether they are waited for or not: what one client says stays in its order.
         let (done, finished) = oneshot::channel();
-        let message = Message { topic: topic.to_owned(), payload, done: waits.then_some(done) };
+        let speaker = Speaker::of(principal, &self.access);
+        let message = Message { speaker, topic: topic.to_owned(), payload, done: waits.then_some(done) };
         match self.queue.send(message).await {
             Ok(()) if waits => drop(finished.await),
             Ok(()) => {}
             // The bus is stopping: who waits gets its answer from there.
             Err(SendError(message)) => {
                 if let Some(bus) = self.bus.get().filter(|_| waits) {
-                    bus.handle(&message.topic, &message.payload).await;
+                    bus.handle(&message.speaker, &message.topic, &message.payload).await;
                 }
             }
         }
@@ -93,7 +96,9 @@ impl Embedded {
         let (sender, queue) = mpsc::channel(QUEUE);
         let bus = Arc::new(OnceLock::new());
         let outlet = Arc::new(OnceLock::new());
-        let tap = BusTap { bus: Arc::clone(&bus), queue: sender, outlet: Arc::clone(&outlet) };
+        let (outlet_of_tap, access_of_tap) = (Arc::clone(&outlet), Arc::clone(&access));
+        let tap =
+            BusTap { bus: Arc::clone(&bus), queue: sender, access: access_of_tap, outlet: outlet_of_tap };
         let broker = Broker::start(settings, access, Arc::new(tap)).await?;
         let _ = outlet.set(broker.publisher());
         Ok(Self { broker, bus, queue })

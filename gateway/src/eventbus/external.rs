@@ -9,6 +9,7 @@ use tracing::debug;
 
 use super::bus::{EventBus, Outlet};
 use super::pipeline::{self, Message};
+use super::speaker::Speaker;
 
 /// The link to the broker before it runs.
 pub struct External {
@@ -64,7 +65,7 @@ impl External {
                 event = self.events.next() => match event {
                     Some(Event::Connected) => bus.publish_all_deltas().await,
                     Some(Event::Message { topic, payload, .. }) => {
-                        if sender.send(Message { topic, payload, done: None }).await.is_err() {
+                        if sender.send(Message { speaker: Speaker::unknown(), topic, payload, done: None }).await.is_err() {
                             break Ok(());
                         }
                     }

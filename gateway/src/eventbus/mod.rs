@@ -7,6 +7,7 @@ mod embedded;
 mod external;
 mod members;
 mod pipeline;
+mod speaker;
 mod translate;
 
 pub use bus::{Counters, EventBus, Outlet};

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::bus::{EventBus, Underway};
+use super::speaker::Speaker;
 
 /// The most messages between arrival and commit.
 const MOST_UNDERWAY: usize = 1024;
@@ -14,6 +15,7 @@ const MOST_UNDERWAY: usize = 1024;
 /// A message.
 #[derive(Debug)]
 pub(super) struct Message {
+    pub(super) speaker: Speaker,
     pub(super) topic: String,
     pub(super) payload: Bytes,
     /// Dropped when the message is answered, for a sender that waits for that.
@@ -23,7 +25,7 @@ pub(super) struct Message {
 type Waiting = (Underway, Option<oneshot::Sender<()>>);
 
 async fn begin(bus: &EventBus, message: Message) -> Option<Waiting> {
-    let underway = bus.begin(&message.topic, &message.payload).await?;
+    let underway = bus.begin(&message.speaker, &message.topic, &message.payload).await?;
     Some((underway, message.done))
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use audit::{Action, Audit, Outcome, Record};
 use config::{Gateway, Loaded};
 use device_twin::Handle;
 use tokio::sync::{mpsc, watch};
@@ -27,6 +28,7 @@ pub(crate) struct Parts {
     pub(crate) service: Handle,
     pub(crate) bus: EventBus,
     pub(crate) fleet: Fleet,
+    pub(crate) audit: Audit,
     /// The settings that the gateway was started with.
     pub(crate) gateway: Gateway,
     /// The devices that it was started with; they are declared already.
@@ -194,7 +196,7 @@ impl Keeper {
                     | ReadError::Empty { .. }
                     | ReadError::TooLong { .. }) => ApplyError::Unreadable(error.to_string()),
                 };
-                return Err(self.failed(error));
+                return Err(self.failed(error).await);
             }
         };
         self.file_digest = Some(texts.digest());
@@ -227,7 +229,7 @@ impl Keeper {
         match loaded {
             Ok(loaded) => self.bring_into_force(texts, loaded, origin, note, dry_run).await,
             Err(faults) if dry_run => Err(ApplyError::Faults(faults)),
-            Err(faults) => Err(self.failed(ApplyError::Faults(faults))),
+            Err(faults) => Err(self.failed(ApplyError::Faults(faults)).await),
         }
     }
 
@@ -249,8 +251,17 @@ impl Keeper {
             return Ok(applied);
         }
         if let Err(error) = self.parts.fleet.check(&steps.all) {
-            return Err(self.failed(ApplyError::Mapper(error.to_string())));
+            return Err(self.failed(ApplyError::Mapper(error.to_string())).await);
         }
+        let mut record = Record::new(Action::ConfigBegun);
+        record.from = Some(origin.word().to_owned());
+        record.subject = Some(digest.clone());
+        record.revision = self.status.borrow().revision.and_then(|revision| u64::try_from(revision).ok());
+        record.note = Some(note.to_owned()).filter(|note| !note.is_empty());
+        let begun_at = match self.parts.audit.write(record.clone()).await {
+            Ok(number) => number,
+            Err(error) => return Err(self.failed(ApplyError::Audit(error)).await),
+        };
         let at = now();
         let devices = u32::try_from(steps.all.len()).unwrap_or(u32::MAX);
         let stored = if self.status.borrow().digest == digest {
@@ -278,7 +289,7 @@ impl Keeper {
         };
         let revision = match stored {
             Ok(revision) => revision,
-            Err(error) => return Err(self.failed(ApplyError::Store(error))),
+            Err(error) => return Err(self.failed(ApplyError::Store(error)).await),
         };
         if !steps.diff.devices.is_empty() {
             self.parts.fleet.assign(&steps.same).await.map_err(|e| ApplyError::Mapper(e.to_string()))?;
@@ -290,6 +301,10 @@ impl Keeper {
             self.parts.devices = steps.all;
         }
         applied.applied = true;
+        record.action = Action::ConfigEnded;
+        record.revision = revision.and_then(|revision| u64::try_from(revision).ok());
+        (record.outcome, record.answers) = (Some(Outcome::Applied), Some(begun_at));
+        self.parts.audit.owe(record).await;
         applied.revision = revision;
         applied.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let same_as_file = self.file_digest.as_ref() == Some(&digest);
@@ -331,7 +346,10 @@ impl Keeper {
         Ok(applied)
     }
 
-    fn failed(&self, error: ApplyError) -> ApplyError {
+    async fn failed(&self, error: ApplyError) -> ApplyError {
+        let mut record = Record::new(Action::ConfigEnded);
+        record.outcome = Some(Outcome::Refused(error.to_string()));
+        self.parts.audit.owe(record).await;
         error!(%error, "a configuration did not come into force");
         self.update(|status| {
             status.last_failure = Some(Failure { at: now().as_millis(), reason: error.to_string() });

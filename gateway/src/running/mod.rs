@@ -42,6 +42,9 @@ pub enum ApplyError {
     /// It cannot be stored.
     #[error("the configuration cannot be stored, so the one in force stays: {0}{mend}", mend = mend_of(.0))]
     Store(#[from] StoreError),
+    /// It cannot be written down.
+    #[error("{0}; the configuration in force stays")]
+    Audit(#[from] audit::NotWritten),
     /// The gateway is stopping.
     #[error("the gateway is stopping")]
     Stopping,

@@ -31,6 +31,12 @@ pub enum StartError {
     /// The tokens.
     #[error(transparent)]
     Tokens(#[from] rights::TokensError),
+    /// The certificate of the embedded broker.
+    #[error("`gateway.mqtt.embedded.tls`: {0}")]
+    MqttTls(rights::TlsError),
+    /// The audit.
+    #[error(transparent)]
+    Audit(#[from] audit::AuditError),
     /// The embedded broker.
     #[error(transparent)]
     Broker(#[from] mqtt_broker::StartError),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mqtt_broker::{Access, Broker, BrokerSettings, Bytes, Principal, Qos, Tap};
+use mqtt_broker::{Access, Broker, BrokerSettings, Bytes, Principal, Qos, Tap, User, UserRights};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{Notify, Semaphore};
@@ -67,7 +67,8 @@ pub(crate) fn settings() -> BrokerSettings {
 }
 
 pub(crate) async fn start() -> (Broker, Arc<Access>, Arc<Recorder>) {
-    let access = Arc::new(Access::new([("alice".to_owned(), "secret".to_owned())]));
+    let access =
+        Arc::new(Access::new([("alice".to_owned(), User::new(Some("secret"), UserRights::Everything))]));
     let tap = Arc::new(Recorder::default());
     let broker = Broker::start(settings(), access.clone(), tap.clone()).await.unwrap();
     (broker, access, tap)
