@@ -54,7 +54,8 @@ pub(super) fn of_change(
     revision: Revision,
 ) -> Option<(&PropertyId, &'static str, Option<Known>)> {
     match change {
-        Change::Device(..) => None,
+        // Who acknowledges an alarm is in the audit as a request.
+        Change::Device(..) | Change::Alarm(..) => None,
         Change::Desired(id, desired) => {
             let known = desired.as_ref().map(|desired| Known {
                 revision: revision.get(),
@@ -85,7 +86,7 @@ pub(super) fn of_change(
             };
             let of = match outcome.part {
                 Part::Override => OVERRIDE,
-                Part::Desired | Part::Reported | Part::Device => DESIRED,
+                Part::Desired | Part::Reported | Part::Device | Part::Alarm => DESIRED,
             };
             let known = Known {
                 revision: outcome.revision.get(),
