@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use zigbee::Ieee;
-use zigbee::admin::{Admin, AdminFault, yaml};
+use zigbee::admin::yaml;
+use zigbee::control::Operator;
 use zigbee::host::{Device, PortPlace};
 
 /// A ZigBee network, at its coordinator.
@@ -70,38 +71,40 @@ pub(super) fn run(zigbee: Zigbee) -> ExitCode {
 async fn act(zigbee: Zigbee) -> anyhow::Result<()> {
     let data_dir = zigbee.data_dir.join("zigbee");
     let place = zigbee.coordinator;
-    let admin = Admin::open(place.clone(), zigbee.channel, zigbee.pan_id, &data_dir).await?;
+    let network = Operator::reach(place.clone(), zigbee.channel, zigbee.pan_id, &data_dir).await?;
     match zigbee.command {
         ZigbeeCommand::PermitJoin { seconds, count, yaml } => {
             eprintln!("devices may join for {seconds} s");
             let mut joined = 0;
-            let told = |ieee: Ieee, found: &Result<Device, AdminFault>| {
+            let told = |ieee: Ieee, found: Result<Device, String>| {
                 joined += 1;
                 match found {
-                    Ok(device) => println!("{}", shown(&place, ieee, device, yaml)),
+                    Ok(device) => println!("{}", shown(&place, ieee, &device, yaml)),
                     Err(fault) => println!("{ieee}  joined, but: {fault}"),
                 }
             };
-            admin.admit(seconds, count.unwrap_or(usize::MAX), told).await?;
+            network.admit(seconds, count.unwrap_or(usize::MAX), told).await?;
             eprintln!("{joined} joined");
         }
         ZigbeeCommand::Devices => {
-            let Some(network) = admin.network() else { return Ok(()) };
-            println!("coordinator {}, {}", network.coordinator, network.ids);
-            for (ieee, device) in &network.devices {
+            let (known, devices) = network.devices().await?;
+            if let Some((coordinator, ids)) = known {
+                println!("coordinator {coordinator}, {ids}");
+            }
+            for (ieee, device) in &devices {
                 println!("{}", shown(&place, *ieee, device, false));
             }
         }
         ZigbeeCommand::Interview { device, yaml } => {
-            let found = admin.interview(device).await?;
+            let found = network.interview(device).await?;
             println!("{}", shown(&place, device, &found, yaml));
         }
         ZigbeeCommand::Remove { device, force } => {
-            admin.remove(device, force).await?;
+            network.remove(device, force).await?;
             println!("{device} has left");
         }
     }
-    admin.close(&data_dir).await?;
+    network.close().await?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use crate::host::{
 };
 use crate::zcl::clusters::{self, Attribute, Cluster, Writing, id};
 use crate::zcl::{Message as ZclMessage, global};
+use crate::znp::sys::Ping;
 use crate::znp::zdo::{BROADCAST, MgmtLeaveReq, MgmtLeaveRsp, MgmtPermitJoinReq, MgmtPermitJoinRsp, ROUTERS};
 use crate::znp::{Message as _, status};
 
@@ -52,7 +53,7 @@ pub enum AdminFault {
 /// A network in the hands of an operator.
 #[derive(Debug)]
 pub struct Admin {
-    coordinator: Coordinator,
+    coordinator: Arc<Coordinator>,
 }
 
 impl Admin {
@@ -69,7 +70,22 @@ impl Admin {
         let opening =
             Opening { place, formation: formation((channel, pan_id))?, data_dir: data_dir.to_owned() };
         let coordinator = Coordinator::open(&opening, Arc::new(Registry::default())).await?;
-        Ok(Self { coordinator })
+        Ok(Self::of(Arc::new(coordinator)))
+    }
+
+    /// The network of a coordinator that somebody else holds too.
+    #[must_use]
+    pub(crate) fn of(coordinator: Arc<Coordinator>) -> Self {
+        Self { coordinator }
+    }
+
+    /// Whether the coordinator is there.
+    ///
+    /// # Errors
+    /// [`AdminFault`] when it does not answer.
+    pub(crate) async fn ping(&self) -> Result<(), AdminFault> {
+        self.coordinator.ask(&Ping {}).await?;
+        Ok(())
     }
 
     /// The network and its devices.
@@ -207,7 +223,9 @@ impl Admin {
     pub async fn close(self, data_dir: &Path) -> Result<(), AdminFault> {
         // The task of the port writes the same file: it is ended first.
         let registry = Arc::clone(self.coordinator.registry());
-        self.coordinator.close().await;
+        if let Some(coordinator) = Arc::into_inner(self.coordinator) {
+            coordinator.close().await;
+        }
         if let Some(saved) = registry.saved() {
             crate::host::save(data_dir, &saved).await.map_err(OpenFault::from)?;
         }

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use mapper_sdk::{Driver, Fault, LaneKey};
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::control;
 use crate::host::{Coordinator, Formation, Key, NetworkIds, Opening, PortPlace, Registry};
 use crate::link::Link;
 use crate::point::Point;
@@ -34,8 +36,32 @@ struct Slot {
 
 #[derive(Debug, Default)]
 struct State {
-    open: Option<Arc<Coordinator>>,
+    open: Option<Held>,
     failed: Option<(Instant, Fault)>,
+}
+
+/// A coordinator that runs, with the socket for operators.
+#[derive(Debug)]
+struct Held {
+    coordinator: Arc<Coordinator>,
+    /// Ends with it.
+    _control: JoinSet<()>,
+}
+
+impl Held {
+    fn new(coordinator: Coordinator, place: &PortPlace, data_dir: &Path) -> Self {
+        let coordinator = Arc::new(coordinator);
+        let mut control = JoinSet::new();
+        match control::listen(place, data_dir) {
+            Ok(listener) => {
+                control.spawn(control::serve(listener, Arc::downgrade(&coordinator)));
+            }
+            Err(error) => {
+                tracing::warn!(%place, %error, "`twinspan zigbee` cannot be used while the gateway runs");
+            }
+        }
+        Self { coordinator, _control: control }
+    }
 }
 
 impl Zigbee {
@@ -53,7 +79,8 @@ impl Zigbee {
             .or_insert_with(|| Arc::new(Slot { registry: Arc::default(), wanted, state: Mutex::default() }));
         if slot.wanted != wanted {
             return Err(Fault::Denied(format!(
-                "another device of {place} has another `channel` or `pan_id`: write the same in all of them"
+                "{place} runs with another `channel` or `pan_id`: write the same in all its devices, and after a \
+                 change restart the gateway"
             )));
         }
         Ok(Arc::clone(slot))
@@ -63,11 +90,11 @@ impl Zigbee {
         let place = link.place().map_err(|fault| Fault::Denied(fault.message))?;
         let slot = self.slot(link, &place)?;
         let mut state = slot.state.lock().await;
-        if let Some(open) = state.open.take_if(|open| open.lost().is_some()) {
+        if let Some(open) = state.open.take_if(|open| open.coordinator.lost().is_some()) {
             drop(open);
         }
         if let Some(open) = &state.open {
-            return Ok(Arc::clone(open));
+            return Ok(Arc::clone(&open.coordinator));
         }
         if let Some((at, fault)) = &state.failed
             && at.elapsed() < NOT_AGAIN_WITHIN
@@ -81,8 +108,9 @@ impl Zigbee {
         };
         match Coordinator::open(&opening, Arc::clone(&slot.registry)).await {
             Ok(coordinator) => {
-                let coordinator = Arc::new(coordinator);
-                *state = State { open: Some(Arc::clone(&coordinator)), failed: None };
+                let held = Held::new(coordinator, &opening.place, &self.data_dir);
+                let coordinator = Arc::clone(&held.coordinator);
+                *state = State { open: Some(held), failed: None };
                 Ok(coordinator)
             }
             Err(fault) => {

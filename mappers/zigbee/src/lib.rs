@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod bytes;
+pub mod control;
 mod driver;
 pub mod host;
 mod ieee;

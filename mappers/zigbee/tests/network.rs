@@ -332,7 +332,8 @@ async fn a_thousand_sessions_leave_nothing_behind() {
     let mut session = driver.connect(&link).await.unwrap();
     assert_eq!(read(&mut session, &switch()).await, Ok(Value::Bool(true)));
     let after = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    assert!(after <= before + 1, "{before} tasks before, {after} after");
+    // That of the port, and that which listens to operators.
+    assert!(after <= before + 2, "{before} tasks before, {after} after");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

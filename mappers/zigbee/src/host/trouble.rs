@@ -78,8 +78,8 @@ pub enum OpenFault {
     },
     /// Another process has it.
     #[error(
-        "{0} is in use by another process with the same data folder: a gateway that runs holds its coordinator, \
-         so stop it first"
+        "{0} is in use by another process with the same data folder, which does not answer on its socket: \
+         stop it first"
     )]
     InUse(Place),
     /// The folder of the network cannot be used.

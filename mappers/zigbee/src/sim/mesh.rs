@@ -9,7 +9,7 @@ use crate::Ieee;
 use crate::sim::coordinator::Coordinator;
 use crate::sim::node::{Kind, Node};
 use crate::znp::af::{DataConfirm, IncomingMsg};
-use crate::znp::{Decoder, Frame, Message as _, status, zdo};
+use crate::znp::{Decoder, Frame, Message as _, status};
 
 /// How long a parent keeps a message for a child that sleeps. (`nwkTransactionPersistenceTime`, 7.68 s)
 pub(super) const KEPT: Duration = Duration::from_millis(7_680);
@@ -18,7 +18,7 @@ const MOST_KEPT: usize = 16;
 /// How often a device looks whether it has something to report.
 const TICK: Duration = Duration::from_millis(250);
 /// A device that sleeps asks again soon after it was given something.
-const FAST_POLL: Duration = Duration::from_millis(100);
+pub(super) const FAST_POLL: Duration = Duration::from_millis(100);
 /// Frames for the host that nobody has fetched; more are dropped.
 const MOST_OUT: usize = 4_096;
 
@@ -150,24 +150,6 @@ impl Mesh {
         self.later(Duration::from_millis(50), Event::Reset);
     }
 
-    /// A device leaves, as when somebody holds its button.
-    pub fn leave(&mut self, ieee: Ieee) {
-        if let Some(number) = self.nodes.iter().position(|node| node.ieee == ieee) {
-            self.drop_out(number, Duration::ZERO);
-        }
-    }
-
-    /// A device joins again and says so, as after a power cut; its short address may be another.
-    pub fn rejoin(&mut self, ieee: Ieee, new_address: bool) {
-        let Some(number) = self.nodes.iter().position(|node| node.ieee == ieee) else { return };
-        if new_address && self.nodes[number].nwk.is_some() {
-            self.nodes[number].nwk = Some(self.free_address());
-        }
-        if self.nodes[number].nwk.is_some() {
-            self.later(self.air.hop, Event::Announce(number));
-        }
-    }
-
     /// Takes bytes from the host.
     pub fn handle_bytes(&mut self, bytes: &[u8], now: Duration) {
         self.handle_timeout(now);
@@ -241,7 +223,7 @@ impl Mesh {
         self.air.hop * hops + jitter
     }
 
-    fn is_lost(&mut self) -> bool {
+    pub(super) fn is_lost(&mut self) -> bool {
         self.rng.u16(0..1_000) < self.air.lost_per_mille
     }
 
@@ -363,60 +345,5 @@ impl Mesh {
             }
         }
         self.later(TICK, Event::Tick(number));
-    }
-
-    fn join(&mut self, number: usize) {
-        let open = self.coordinator.is_open(self.now);
-        if !open || self.nodes[number].nwk.is_some() || !self.nodes[number].is_awake() {
-            return;
-        }
-        let nwk = self.free_address();
-        let hops = if number > 0 { 1 + self.rng.u32(0..2) } else { 1 };
-        let route_from = self.now + self.air.late_route;
-        let node = &mut self.nodes[number];
-        node.joined(nwk, hops, route_from);
-        let (ieee, poll_every) = (node.ieee, node.poll_every);
-        self.tell_host(self.air.hop, zdo::TcDeviceInd { nwk, ieee, parent: 0 }.frame());
-        let wait = Duration::from_millis(self.rng.u64(80..250));
-        self.later(wait, Event::Announce(number));
-        if let Some(every) = poll_every {
-            self.later(FAST_POLL.min(every), Event::Poll(number));
-        }
-    }
-
-    fn announce(&mut self, number: usize) {
-        let node = &self.nodes[number];
-        let Some(nwk) = node.nwk else { return };
-        let capabilities = node.capabilities();
-        let announce = zdo::EndDeviceAnnceInd { source: nwk, nwk, ieee: node.ieee, capabilities };
-        if self.coordinator.runs() && !self.is_lost() {
-            self.tell_host(self.air.hop, announce.frame());
-        }
-    }
-
-    /// A device leaves the network.
-    pub(super) fn drop_out(&mut self, number: usize, wait: Duration) {
-        let node = &mut self.nodes[number];
-        let Some(nwk) = node.nwk.take() else { return };
-        node.left();
-        let ieee = node.ieee;
-        self.tell_host(wait, zdo::LeaveInd { nwk, ieee, request: 0, children: 0, rejoin: 0 }.frame());
-    }
-
-    /// Lets every device in range try to join.
-    pub(super) fn invite(&mut self) {
-        for number in 0..self.nodes.len() {
-            let wait = Duration::from_millis(self.rng.u64(100..600));
-            self.later(wait, Event::Join(number));
-        }
-    }
-
-    fn free_address(&mut self) -> u16 {
-        loop {
-            let nwk = self.rng.u16(1..0xFFF0);
-            if self.nodes.iter().all(|node| node.nwk != Some(nwk)) {
-                return nwk;
-            }
-        }
     }
 }

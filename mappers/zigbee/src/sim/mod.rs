@@ -3,6 +3,7 @@
 
 mod coordinator;
 mod demo;
+mod members;
 mod mesh;
 #[cfg(test)]
 mod mesh_tests;

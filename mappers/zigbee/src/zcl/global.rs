@@ -1,8 +1,9 @@
 //! The commands that all clusters have: read, write, report. (2.5)
 
 use crate::bytes::{Field as _, Reader};
+use crate::zcl::scalar::Scalar;
 use crate::zcl::status;
-use crate::zcl::types::{Scalar, Shape, TypeId};
+use crate::zcl::types::{Shape, TypeId};
 
 /// Read Attributes. (2.5.1)
 pub const READ: u8 = 0x00;

@@ -4,8 +4,10 @@
 pub mod clusters;
 pub mod global;
 mod header;
+mod scalar;
 pub mod status;
 mod types;
 
 pub use header::{Direction, Header, Message};
-pub use types::{Scalar, Shape, TypeId};
+pub use scalar::Scalar;
+pub use types::{Shape, TypeId};
