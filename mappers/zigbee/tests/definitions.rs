@@ -1,5 +1,8 @@
 //! The tables of clusters beside those of zigbee-herdsman: the same numbers and types, and what is written can be.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+
 use std::path::PathBuf;
 use std::process::Command;
 
