@@ -109,8 +109,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut store, _reader) = TwinStore::open(folder.path()).await.unwrap();
         sqlx::raw_sql(
-            "INSERT INTO marks (name, revision) VALUES ('a', 1); BEGIN IMMEDIATE; \
-             INSERT INTO marks (name, revision) VALUES ('b', 2)",
+            "INSERT INTO marks (stream, name, revision) VALUES (1, 'a', 1); BEGIN IMMEDIATE; \
+             INSERT INTO marks (stream, name, revision) VALUES (1, 'b', 2)",
         )
         .execute(&mut store.connection)
         .await
