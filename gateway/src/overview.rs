@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use device_twin::Handle;
 use edgehub::{LinkState, LinkStatus};
-use mapper_sdk::Figures;
+use mapper_sdk::{Controls, Figures};
 use tokio::sync::mpsc::WeakSender;
 use tokio::sync::watch;
 use twin_core::Timestamp;
@@ -14,19 +14,27 @@ use twin_core::replica::LinkCommand;
 
 use crate::eventbus::Counters;
 
-/// The figures of the mappers that run in the gateway, by protocol; cheap to clone.
+/// The mappers that run in the gateway, by protocol: what they have done, and what can be asked of them; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Mappers(Arc<RwLock<BTreeMap<&'static str, Figures>>>);
+pub struct Mappers(Arc<RwLock<BTreeMap<&'static str, (Figures, Controls)>>>);
 
 impl Mappers {
-    pub(crate) fn insert(&self, protocol: &'static str, figures: Figures) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(protocol, figures);
+    pub(crate) fn insert(&self, protocol: &'static str, figures: Figures, controls: Controls) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(protocol, (figures, controls));
     }
 
-    /// All of them.
+    /// The figures of all of them.
     #[must_use]
     pub fn all(&self) -> BTreeMap<&'static str, Figures> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let mappers = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        mappers.iter().map(|(protocol, (figures, _))| (*protocol, figures.clone())).collect()
+    }
+
+    /// What can be asked of the devices of a protocol.
+    #[must_use]
+    pub fn controls(&self, protocol: &str) -> Option<Controls> {
+        let mappers = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        mappers.get(protocol).map(|(_, controls)| controls.clone())
     }
 }
 

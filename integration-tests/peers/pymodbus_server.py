@@ -1,10 +1,12 @@
 """A Modbus device by pymodbus: python pymodbus_server.py PORT, or python pymodbus_server.py rtu DEVICE BAUD
 
 Units 1 and 2, each with four tables of 300 entries: holding register n holds n + 1, input register n holds n,
-a coil is on when n is odd, a discrete input when n is divisible by three. Each write is printed: the place, then the values.
+a coil is on when n is odd, a discrete input when n is divisible by three. Each write is printed: the place, then the values; with
+TRACE_READS in the environment each read as well: the place.
 """
 
 import asyncio
+import os
 import sys
 
 from pymodbus.server import StartAsyncSerialServer, StartAsyncTcpServer
@@ -29,7 +31,12 @@ def device(unit: int) -> SimDevice:
     )
 
 
-def show_write(sending: bool, pdu):
+TRACE_READS = "TRACE_READS" in os.environ
+
+
+def show(sending: bool, pdu):
+    if TRACE_READS and not sending and pdu.function_code in (1, 2, 3, 4):
+        print("read", pdu.address, flush=True)
     if not sending and pdu.function_code in (5, 6, 15, 16):
         values = pdu.registers or [int(bit) for bit in pdu.bits]
         print("write", pdu.address, *values, flush=True)
@@ -43,7 +50,7 @@ async def main() -> None:
         return
     port = int(sys.argv[1])
     context = [device(1), device(2)]
-    await StartAsyncTcpServer(context=context, address=("127.0.0.1", port), trace_pdu=show_write)
+    await StartAsyncTcpServer(context=context, address=("127.0.0.1", port), trace_pdu=show)
 
 
 asyncio.run(main())

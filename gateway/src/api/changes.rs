@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use twin_api::{ChangeView, Problem, ProblemKind};
@@ -10,7 +12,7 @@ use twin_store::ChangesToken;
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{Query, Rejection};
-use super::{State, views};
+use super::{State, events, views};
 use crate::clock::now;
 
 /// From where, and how many.
@@ -37,13 +39,24 @@ pub(super) struct EdgeChangePage {
     more: bool,
 }
 
-/// What has changed since a place in the changes.
-#[utoipa::path(get, path = "/api/v1/changes", params(Since), tag = "changes",
-    responses((status = 200, body = EdgeChangePage), (status = 400, body = Problem)))]
-pub(super) async fn page(
+/// What has changed since a place in the changes. With `Accept: text/event-stream` every change from there on as it is
+/// committed, as `/api/v1/events` gives it; `limit` and `wait` then say nothing.
+#[utoipa::path(get, path = "/api/v1/changes", params(Since, ("Last-Event-ID" = Option<String>, Header)), tag = "changes",
+    responses((status = 200, content((EdgeChangePage = "application/json"), (String = "text/event-stream"))),
+        (status = 400, body = Problem), (status = 410, body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn list(
     axum::extract::State(state): axum::extract::State<State>,
     Query(query): Query<Since>,
-) -> Result<Json<EdgeChangePage>, Rejection> {
+    headers: HeaderMap,
+) -> Result<Response, Rejection> {
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    if accepts.flat_map(|text| text.split(',')).any(|one| one.trim().starts_with("text/event-stream")) {
+        return events::open(state, &headers, query.since).await.map(IntoResponse::into_response);
+    }
+    page(&state, query).await.map(|page| Json(page).into_response())
+}
+
+async fn page(state: &State, query: Since) -> Result<EdgeChangePage, Rejection> {
     let bad = |detail: String| Rejection::new(ProblemKind::BadRequest, detail);
     let since: ChangesToken = match query.since.as_deref() {
         Some(text) => text.parse().map_err(|e: twin_store::InvalidToken| bad(e.to_string()))?,
@@ -60,7 +73,7 @@ pub(super) async fn page(
         let page = state.reader.changes(since, limit).await?;
         if !page.entries.is_empty() || tokio::time::Instant::now() >= deadline {
             let items = views::changes(&state.reader, &state.node, &page.entries, now()).await?;
-            return Ok(Json(EdgeChangePage { items, next: page.next.to_string(), more: page.more }));
+            return Ok(EdgeChangePage { items, next: page.next.to_string(), more: page.more });
         }
         let woken = tokio::select! {
             () = state.stop.cancelled() => Err(RecvError::Closed),
@@ -69,7 +82,7 @@ pub(super) async fn page(
         };
         if let Err(RecvError::Closed) = woken {
             let next = page.next.to_string();
-            return Ok(Json(EdgeChangePage { items: Vec::new(), next, more: false }));
+            return Ok(EdgeChangePage { items: Vec::new(), next, more: false });
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The configuration in force, and how another comes into force.
 
-use axum::extract::rejection::JsonRejection;
 use axum::{Extension, Json};
 use rights::{Principal, Proof};
 use serde::{Deserialize, Serialize};
@@ -8,6 +7,7 @@ use twin_api::{FieldFault, Problem, ProblemKind};
 use utoipa::ToSchema;
 
 use super::State;
+use super::input::{Body, NoQuery};
 use super::problem::Rejection;
 use crate::running::ApplyError;
 use crate::running::texts::Texts;
@@ -46,7 +46,10 @@ pub(super) struct RollbackRequest {
 
 /// The configuration in force; its texts are not shown, for secrets may stand in them.
 #[utoipa::path(get, path = "/api/v1/config", tag = "configuration", responses((status = 200, body = Status)))]
-pub(super) async fn status(axum::extract::State(state): axum::extract::State<State>) -> Json<Status> {
+pub(super) async fn status(
+    axum::extract::State(state): axum::extract::State<State>,
+    NoQuery: NoQuery,
+) -> Json<Status> {
     std::future::ready(Json((*state.running.status()).clone())).await
 }
 
@@ -55,6 +58,7 @@ pub(super) async fn status(axum::extract::State(state): axum::extract::State<Sta
     responses((status = 200, body = Revisions), (status = 503, body = Problem)))]
 pub(super) async fn history(
     axum::extract::State(state): axum::extract::State<State>,
+    NoQuery: NoQuery,
 ) -> Result<Json<Revisions>, Rejection> {
     Ok(Json(state.running.history().await?))
 }
@@ -66,10 +70,10 @@ pub(super) async fn history(
         (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn apply(
     axum::extract::State(state): axum::extract::State<State>,
+    NoQuery: NoQuery,
     Extension(principal): Extension<Principal>,
-    body: Result<Json<ApplyRequest>, JsonRejection>,
+    Body(ApplyRequest { texts, note, dry_run }): Body<ApplyRequest>,
 ) -> Result<Json<Applied>, Rejection> {
-    let Json(ApplyRequest { texts, note, dry_run }) = body?;
     if let Some(name) = texts.too_long() {
         let detail = format!("{name} is longer than the {} bytes that are read", ::config::Source::MAX_BYTES);
         return Err(Rejection::new(ProblemKind::TooLarge, detail));
@@ -83,6 +87,7 @@ pub(super) async fn apply(
         (status = 503, body = Problem)))]
 pub(super) async fn reload(
     axum::extract::State(state): axum::extract::State<State>,
+    NoQuery: NoQuery,
 ) -> Result<Json<Applied>, Rejection> {
     Ok(Json(state.running.reload().await?))
 }
@@ -93,10 +98,10 @@ pub(super) async fn reload(
         (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn rollback(
     axum::extract::State(state): axum::extract::State<State>,
+    NoQuery: NoQuery,
     Extension(principal): Extension<Principal>,
-    body: Result<Json<RollbackRequest>, JsonRejection>,
+    Body(RollbackRequest { revision, note, dry_run }): Body<RollbackRequest>,
 ) -> Result<Json<Applied>, Rejection> {
-    let Json(RollbackRequest { revision, note, dry_run }) = body?;
     Ok(Json(state.running.rollback(revision, note_of(&note, &principal), dry_run).await?))
 }
 

@@ -2,32 +2,15 @@
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
-use http::header;
-use serde::Deserialize;
-use twin_api::{DevicePage, DeviceView, Problem, ProblemKind, StateWord, TwinView};
-use twin_core::{DeviceId, Revision};
-use utoipa::IntoParams;
+use http::{HeaderMap, StatusCode, header};
+use twin_api::{DevicePage, DeviceView, Problem, ProblemKind, TwinView};
+use twin_core::DeviceId;
 
+use super::chosen::Filter;
+use super::input::{NoQuery, condition};
 use super::problem::{Path, Query, Rejection};
-use super::{State, views};
+use super::{State, overrides, views};
 use crate::clock::now;
-
-/// Which devices.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Filter {
-    /// Only those of this protocol.
-    protocol: Option<String>,
-    /// Only those in this state: online, offline or unknown.
-    state: Option<StateWord>,
-    /// Only those with this label, `key=value`.
-    label: Option<String>,
-    /// Go on after this device: the `next` of the page before.
-    after: Option<String>,
-    /// The most devices, 1 to 1000; 100 when left out.
-    limit: Option<usize>,
-}
 
 /// The devices of this node, in order of their names.
 #[utoipa::path(get, path = "/api/v1/devices", params(Filter), tag = "devices",
@@ -36,31 +19,9 @@ pub(super) async fn list(
     axum::extract::State(state): axum::extract::State<State>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<DevicePage>, Rejection> {
-    let limit = filter.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(Rejection::new(ProblemKind::BadRequest, "limit must be 1 to 1000"));
-    }
-    let label = match filter.label.as_deref().map(|text| text.split_once('=')) {
-        Some(None) => return Err(Rejection::new(ProblemKind::BadRequest, "write label=KEY=VALUE")),
-        Some(Some(pair)) => Some(pair),
-        None => None,
-    };
-    let devices = state.reader.devices().await?;
-    let mut items: Vec<DeviceView> = devices
-        .iter()
-        .filter(|(id, device, _)| {
-            filter.after.as_deref().is_none_or(|after| id.as_str() > after)
-                && filter.protocol.as_ref().is_none_or(|p| *p == device.definition.protocol)
-                && filter.state.as_ref().is_none_or(|s| *s == StateWord::from(device.state))
-                && label.is_none_or(|(k, v)| device.definition.labels.get(k).is_some_and(|found| found == v))
-        })
-        .take(limit + 1)
-        .map(|(id, device, revision)| DeviceView::new(id, device, *revision, None))
-        .collect();
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| last.id.clone());
-    Ok(Json(DevicePage { items, next }))
+    let chosen = filter.choose(&state, &[]).await?;
+    let items = chosen.devices.into_iter().map(|(_, view)| view).collect();
+    Ok(Json(DevicePage { items, next: chosen.next }))
 }
 
 pub(super) fn id(namespace: &str, name: &str) -> Result<DeviceId, Rejection> {
@@ -72,30 +33,60 @@ pub(super) fn unknown(id: &DeviceId) -> Rejection {
     Rejection::new(ProblemKind::UnknownDevice, detail)
 }
 
-/// One device.
+/// One device: what it is, whether it answers, and how it stands with the lane that serves it.
 #[utoipa::path(get, path = "/api/v1/devices/{namespace}/{name}", tag = "devices",
     params(("namespace" = String, Path), ("name" = String, Path)),
     responses((status = 200, body = DeviceView), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn one(
     axum::extract::State(state): axum::extract::State<State>,
     Path((namespace, name)): Path<(String, String)>,
+    NoQuery: NoQuery,
 ) -> Result<Json<DeviceView>, Rejection> {
-    let id = id(&namespace, &name)?;
-    let stored = state.reader.twin(&id).await?;
-    views::twin(&id, &stored, now()).map(|view| Json(view.device)).ok_or_else(|| unknown(&id))
+    show(&state, &id(&namespace, &name)?).await.map(Json)
 }
 
-/// One device with all its properties: what each holds, what it should hold, and how far it has got.
+pub(super) async fn show(state: &State, id: &DeviceId) -> Result<DeviceView, Rejection> {
+    let stored = state.reader.twin(id).await?;
+    views::twin(state, id, &stored, now()).map(|view| view.device).ok_or_else(|| unknown(id))
+}
+
+/// One device with all its properties: what each holds, what it should hold, and how far it has got. Its `ETag` changes with
+/// everything that is shown; with `If-None-Match` the answer is 304 until then.
 #[utoipa::path(get, path = "/api/v1/devices/{namespace}/{name}/twin", tag = "devices",
-    params(("namespace" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = TwinView), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    params(("namespace" = String, Path), ("name" = String, Path), ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, body = TwinView, headers(("ETag" = String, description = "Of what is shown"))),
+        (status = 304, description = "It is as it was", headers(("ETag" = String, description = "Of what is shown"))),
+        (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn twin(
     axum::extract::State(state): axum::extract::State<State>,
     Path((namespace, name)): Path<(String, String)>,
+    NoQuery: NoQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Rejection> {
     let id = id(&namespace, &name)?;
     let stored = state.reader.twin(&id).await?;
-    let view = views::twin(&id, &stored, now()).ok_or_else(|| unknown(&id))?;
-    let revision = stored.overrides.iter().map(|(.., r)| *r).max().unwrap_or(Revision::ZERO);
-    Ok(([(header::ETAG, twin_api::etag(revision))], Json(view)).into_response())
+    let mut view = views::twin(&state, &id, &stored, now()).ok_or_else(|| unknown(&id))?;
+    if let Some(serving) = &mut view.device.serving {
+        // It tells of every reading, also of those that have changed nothing.
+        serving.last_answer = None;
+    }
+    tagged(&headers, &overrides::version(&stored), &view)
+}
+
+/// What is shown with its tag, or that it is as it was.
+pub(super) fn tagged(
+    headers: &HeaderMap,
+    version: &str,
+    shown: &impl serde::Serialize,
+) -> Result<Response, Rejection> {
+    let body = serde_json::to_vec(shown)
+        .map_err(|error| Rejection::new(ProblemKind::Internal, error.to_string()))?;
+    let tag = twin_api::etag_of(version, &body);
+    let unchanged =
+        condition(headers, &header::IF_NONE_MATCH)?.is_some_and(|condition| condition.names_tag(&tag));
+    if unchanged {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    let json = (header::CONTENT_TYPE, "application/json".to_owned());
+    Ok(([(header::ETAG, tag), json], body).into_response())
 }

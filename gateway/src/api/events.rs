@@ -36,15 +36,23 @@ struct Feed {
 }
 
 /// Every change as a server-sent event `change`, whose id is the place to go on from.
-#[utoipa::path(get, path = "/api/v1/events", params(Since), tag = "changes",
+#[utoipa::path(get, path = "/api/v1/events", params(Since, ("Last-Event-ID" = Option<String>, Header)), tag = "changes",
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem)))]
 pub(super) async fn stream(
     axum::extract::State(state): axum::extract::State<State>,
     headers: HeaderMap,
     Query(query): Query<Since>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Rejection> {
+    open(state, &headers, query.since).await
+}
+
+pub(super) async fn open(
+    state: State,
+    headers: &HeaderMap,
+    since: Option<String>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Rejection> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let place = match last.or(query.since) {
+    let place = match last.or(since) {
         Some(text) => {
             let bad = |e: twin_store::InvalidToken| Rejection::new(ProblemKind::BadRequest, e.to_string());
             text.parse().map_err(bad)?

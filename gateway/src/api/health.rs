@@ -5,6 +5,7 @@ use http::StatusCode;
 use twin_api::{Health, NotReady, Readiness};
 
 use super::State;
+use super::input::NoQuery;
 
 /// Says what of the gateway does not work.
 pub trait Probe: Send + Sync + 'static {
@@ -14,7 +15,7 @@ pub trait Probe: Send + Sync + 'static {
 
 /// Whether the process lives.
 #[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, body = Health)))]
-pub(super) async fn alive() -> Json<Health> {
+pub(super) async fn alive(NoQuery: NoQuery) -> Json<Health> {
     std::future::ready(Json(Health::ok(env!("CARGO_PKG_VERSION")))).await
 }
 
@@ -23,6 +24,7 @@ pub(super) async fn alive() -> Json<Health> {
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub(super) async fn ready(
     axum::extract::State(state): axum::extract::State<State>,
+    NoQuery: NoQuery,
 ) -> (StatusCode, Json<Readiness>) {
     let not_ready = not_ready(&state).await;
     let warnings = state.service.store_health().damage.iter().map(super::store::warning).collect();

@@ -11,6 +11,7 @@ use prometheus_client::encoding::text::encode;
 use twin_api::{Problem, ProblemKind};
 
 use super::State;
+use super::input::NoQuery;
 use super::problem::Rejection;
 use super::status::gather;
 use registry::{Histograms, registry};
@@ -23,6 +24,7 @@ const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
     responses((status = 200, content_type = "application/openmetrics-text", body = String), (status = 500, body = Problem)))]
 pub(super) async fn metrics(
     axum::extract::State(state): axum::extract::State<State>,
+    _: NoQuery,
     headers: HeaderMap,
 ) -> Result<Response, Rejection> {
     let status = gather(&state).await?;

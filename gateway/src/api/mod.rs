@@ -1,20 +1,28 @@
 //! REST at the edge: the same shapes and words as in the cloud, with the link up or down.
 
+pub mod actions;
 pub mod audit;
 mod changes;
+mod chosen;
+mod committed;
 mod config;
+mod desired;
 mod devices;
 pub(crate) mod doors;
 mod events;
 mod gate;
 mod guard;
 mod health;
+mod input;
 mod metrics;
 mod overrides;
 mod problem;
 mod recorded;
 pub mod status;
 pub mod store;
+#[cfg(test)]
+mod tests;
+mod values;
 mod views;
 
 use std::sync::Arc;
@@ -25,6 +33,7 @@ use axum::routing::{get, patch, post};
 use axum::{Router, middleware};
 use device_twin::Handle;
 use tokio_util::sync::CancellationToken;
+use twin_api::EveryRoute;
 use twin_core::NodeName;
 use twin_store::Reader;
 use utoipa::OpenApi;
@@ -80,8 +89,14 @@ pub(crate) fn routes(state: State) -> Router {
         .route("/devices", get(devices::list))
         .route("/devices/{namespace}/{name}", get(devices::one))
         .route("/devices/{namespace}/{name}/twin", get(devices::twin))
-        .route("/devices/{namespace}/{name}/override", patch(overrides::set))
-        .route("/changes", get(changes::page))
+        .route("/devices/{namespace}/{name}/override", get(overrides::show).patch(overrides::set))
+        .route("/devices/{namespace}/{name}/desired", patch(desired::set))
+        .route("/devices/{namespace}/{name}/actions/pause", post(actions::pause))
+        .route("/devices/{namespace}/{name}/actions/resume", post(actions::resume))
+        .route("/devices/{namespace}/{name}/actions/poll", post(actions::poll))
+        .route("/devices/{namespace}/{name}/actions/probe", post(actions::probe))
+        .route("/values", get(values::list))
+        .route("/changes", get(changes::list))
         .route("/events", get(events::stream))
         .route("/status", get(status::status))
         .route("/audit", get(audit::page))
@@ -96,7 +111,7 @@ pub(crate) fn routes(state: State) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
-        .route("/openapi.json", get(document))
+        .route("/openapi.json", get(show_document))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(middleware::from_fn_with_state(state.parts.gate.clone(), gate::check))
@@ -112,8 +127,15 @@ pub(crate) fn routes(state: State) -> Router {
         devices::list,
         devices::one,
         devices::twin,
+        overrides::show,
         overrides::set,
-        changes::page,
+        desired::set,
+        actions::pause,
+        actions::resume,
+        actions::poll,
+        actions::probe,
+        values::list,
+        changes::list,
         events::stream,
         config::status,
         config::history,
@@ -127,7 +149,8 @@ pub(crate) fn routes(state: State) -> Router {
         health::alive,
         health::ready
     ),
-    components(schemas(twin_api::Problem))
+    components(schemas(twin_api::Problem)),
+    modifiers(&EveryRoute)
 )]
 struct Document;
 
@@ -137,6 +160,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-async fn document() -> axum::Json<utoipa::openapi::OpenApi> {
+async fn show_document(input::NoQuery: input::NoQuery) -> axum::Json<utoipa::openapi::OpenApi> {
     std::future::ready(axum::Json(openapi())).await
 }

@@ -149,8 +149,12 @@ pub(super) async fn no_such_path(uri: Uri) -> Rejection {
     std::future::ready(Rejection::new(ProblemKind::NoSuchPath, detail)).await
 }
 
-pub(super) async fn method_not_allowed(method: http::Method, uri: Uri) -> Rejection {
+/// `Allow` is added by the router.
+pub(super) async fn method_not_allowed(method: http::Method, uri: Uri) -> Response {
+    if method == http::Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let path: String = uri.path().chars().take(200).collect();
     let detail = format!("{path} does not know {method}; /openapi.json lists what it knows");
-    std::future::ready(Rejection::new(ProblemKind::MethodNotAllowed, detail)).await
+    std::future::ready(Rejection::new(ProblemKind::MethodNotAllowed, detail).into_response()).await
 }

@@ -7,6 +7,7 @@ use twin_core::DeviceState;
 use utoipa::ToSchema;
 
 use super::State;
+use super::input::NoQuery;
 use super::problem::Rejection;
 use super::store::StoreView;
 use crate::doctor::certificates;
@@ -150,6 +151,9 @@ pub struct DeviceCounts {
     pub offline: u64,
     /// Nobody has said yet.
     pub unknown: u64,
+    /// Of those: left alone by an operator.
+    #[serde(default)]
+    pub paused: u64,
 }
 
 /// Requests over MQTT since the start.
@@ -191,6 +195,7 @@ pub struct LaneView {
     responses((status = 200, body = GatewayStatus), (status = 500, body = Problem)))]
 pub(super) async fn status(
     axum::extract::State(state): axum::extract::State<State>,
+    NoQuery: NoQuery,
 ) -> Result<Json<GatewayStatus>, Rejection> {
     gather(&state).await.map(Json)
 }
@@ -198,7 +203,9 @@ pub(super) async fn status(
 pub(super) async fn gather(state: &State) -> Result<GatewayStatus, Rejection> {
     use std::sync::atomic::Ordering::Relaxed;
     let mut devices = DeviceCounts::default();
-    for (_, device, _) in state.reader.devices().await? {
+    let pauses = state.running.pauses();
+    for (id, device, _) in state.reader.devices().await? {
+        devices.paused += u64::from(pauses.contains_key(&id));
         match device.state {
             DeviceState::Online => devices.online += 1,
             DeviceState::Offline => devices.offline += 1,

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use twin_api::{ChangeView, DeviceView, PartWord, PropertyParts, Stored, TwinParts, TwinView};
+use twin_api::{
+    ChangeView, DeviceView, FaultView, PartWord, PauseView, PropertyParts, ServingView, Stored, TwinParts,
+    TwinView,
+};
 use twin_core::{Change, DeviceId, Entry, NodeName, PropertyName, Revision, Timestamp};
 use twin_store::{Reader, StoreError, StoredTwin};
+
+use super::State;
 
 fn at_edge<T>(body: &T, revision: Revision) -> Stored<'_, T> {
     Stored { body, revision, cloud_time: None }
@@ -14,8 +19,31 @@ fn by_name<T>(parts: &[(PropertyName, T, Revision)]) -> BTreeMap<&PropertyName, 
     parts.iter().map(|(name, body, revision)| (name, at_edge(body, *revision))).collect()
 }
 
+/// How a device stands with the lane that serves it; none when the gateway does not.
+pub(super) fn serving(state: &State, id: &DeviceId, protocol: &str) -> Option<ServingView> {
+    if protocol.is_empty() {
+        return None;
+    }
+    let ms = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
+    let pauses = state.running.pauses();
+    let paused = pauses.get(id).map(|pause| PauseView {
+        since: pause.since.as_millis(),
+        by: pause.by.clone(),
+        note: pause.note.clone(),
+    });
+    let standing = state.overview.mappers.controls(protocol).and_then(|controls| controls.standing(id));
+    let Some(standing) = standing else { return Some(ServingView { paused, ..ServingView::default() }) };
+    Some(ServingView {
+        lane: standing.lane.map(|lane| lane.to_string()),
+        last_answer: ms(standing.last_answer),
+        last_fault: standing.last_fault.map(|(at, reason)| FaultView { at: at.as_millis(), reason }),
+        retry_at: ms(standing.retry_at),
+        paused,
+    })
+}
+
 /// A device with all its properties; none when there is no such device.
-pub(super) fn twin(id: &DeviceId, stored: &StoredTwin, now: Timestamp) -> Option<TwinView> {
+pub(super) fn twin(state: &State, id: &DeviceId, stored: &StoredTwin, now: Timestamp) -> Option<TwinView> {
     let (device, revision) = stored.device.as_ref()?;
     let desired_revision = stored.desired.iter().map(|(.., r)| *r).max().unwrap_or(Revision::ZERO);
     let parts = TwinParts {
@@ -26,7 +54,9 @@ pub(super) fn twin(id: &DeviceId, stored: &StoredTwin, now: Timestamp) -> Option
         desired: by_name(&stored.desired),
         desired_revision,
     };
-    Some(parts.view(now))
+    let mut view = parts.view(now);
+    view.device.serving = serving(state, id, &device.definition.protocol);
+    Some(view)
 }
 
 /// Changes with what their documents look like now. Each device is read once.

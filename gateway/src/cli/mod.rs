@@ -1,5 +1,6 @@
 //! The command line: what an integrator and an operator type.
 
+mod act;
 mod audit;
 mod backup;
 #[cfg(feature = "ble")]
@@ -10,6 +11,7 @@ mod config;
 mod configure;
 mod credentials;
 mod device;
+mod devices;
 mod diff;
 mod doctor;
 mod import;
@@ -177,6 +179,20 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// List the devices of the gateway that runs.
+    Devices(devices::Devices),
+    /// Print a device of the gateway that runs with all its properties.
+    Twin(devices::Twin),
+    /// Leave a device alone, for work at it: nothing is asked of it until it is resumed, also after a restart.
+    Pause(act::Pause),
+    /// Have a paused device asked again.
+    Resume(act::Device),
+    /// Have the gateway that runs read a device now. Ends with 1 when it does not answer.
+    Poll(act::Poll),
+    /// Set a local operator's value, which goes before that of the cloud.
+    Set(act::Set),
+    /// Release a local operator's value.
+    Release(act::Release),
     /// Run one mapper alone, against any MQTT broker.
     Mapper {
         /// Its protocol, for example modbus.
@@ -304,6 +320,13 @@ pub fn main() -> ExitCode {
         }
         Command::Backup { file, data_dir, with_keys } => backup::backup(&file, &data_dir, with_keys),
         Command::Restore { file, data_dir, force } => backup::restore_backup(&file, &data_dir, force),
+        Command::Devices(devices) => devices::devices(&devices),
+        Command::Twin(twin) => devices::twin(&twin),
+        Command::Pause(pause) => act::pause(&pause),
+        Command::Resume(device) => act::resume(&device),
+        Command::Poll(poll) => act::poll(&poll),
+        Command::Set(set) => act::set(&set),
+        Command::Release(release) => act::release(&release),
         Command::History { remote } => configure::history(&remote),
         Command::Token(token) => token::token(token),
         Command::Audit(cli) => audit::audit(cli),

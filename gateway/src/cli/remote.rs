@@ -62,6 +62,15 @@ impl Remote {
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
+    pub(super) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Refusal> {
+        let body = serde_json::to_vec(body).map_err(|error| Refusal::Unreachable(error.into()))?;
+        self.ask(Method::PATCH, path, body.into()).await
+    }
+
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, Refusal> {
         let (status, body) = self.exchange(method, path, body).await.map_err(Refusal::Unreachable)?;
         if status.is_success() {

@@ -17,7 +17,7 @@ use super::choice::Kept;
 use super::texts::Texts;
 use super::view::{Applied, Failure, FileState, Revisions, Status};
 use super::watch::Watch;
-use super::{ApplyError, Command, QUEUE, Running};
+use super::{ApplyError, Command, Paused, QUEUE, Running};
 use crate::clock::now;
 use crate::eventbus::EventBus;
 use crate::files::{self, ReadError};
@@ -55,13 +55,14 @@ impl Origin {
 
 /// The keeper before it runs.
 pub(crate) struct Keeper {
-    parts: Parts,
-    store: ConfigStore,
+    pub(super) parts: Parts,
+    pub(super) store: ConfigStore,
     file: Option<PathBuf>,
     file_digest: Option<String>,
     watch: Option<Watch>,
     commands: mpsc::Receiver<Command>,
     status: watch::Sender<Arc<Status>>,
+    pub(super) pauses: watch::Sender<Arc<Paused>>,
 }
 
 impl Keeper {
@@ -69,7 +70,7 @@ impl Keeper {
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be.
-    pub(crate) async fn new(parts: Parts, kept: Option<Kept>) -> Result<(Self, Running), StoreError> {
+    pub(crate) async fn new(mut parts: Parts, kept: Option<Kept>) -> Result<(Self, Running), StoreError> {
         let mut store = ConfigStore::open(&parts.gateway.data_dir).await?;
         let mut status = Status {
             revision: None,
@@ -135,11 +136,22 @@ impl Keeper {
                 }
             }
         }
+        let paused = store.pauses().await.unwrap_or_else(|error| {
+            error!(%error, "which devices are paused cannot be read: all of them are asked");
+            Paused::new()
+        });
+        for device in paused.keys() {
+            parts.fleet.set_pause(device, true);
+            if parts.devices.contains_key(device) {
+                warn!(%device, "the device is paused, as it was before the start; `twinspan resume` has it asked again");
+            }
+        }
+        let (pauses, pauses_rx) = watch::channel(Arc::new(paused));
         let (commands_tx, commands) = mpsc::channel(QUEUE);
         let (status, status_rx) = watch::channel(Arc::new(status));
         let watch = file.as_deref().filter(|_| parts.gateway.reload_on_change).map(Watch::new);
-        let keeper = Self { parts, store, file, file_digest, watch, commands, status };
-        Ok((keeper, Running { commands: commands_tx, status: status_rx }))
+        let keeper = Self { parts, store, file, file_digest, watch, commands, status, pauses };
+        Ok((keeper, Running { commands: commands_tx, status: status_rx, pauses: pauses_rx }))
     }
 
     /// Carries out what is asked until `stop`; then ends the mappers.
@@ -173,6 +185,9 @@ impl Keeper {
             Command::Rollback { revision, note, dry_run, answer } => {
                 let applied = self.rollback(revision, &note, dry_run).await;
                 let _ = answer.send(applied);
+            }
+            Command::Pause { device, pause, answer } => {
+                let _ = answer.send(self.set_pause(&device, pause).await);
             }
             Command::History { answer } => {
                 let all = self.store.all().await.map_err(ApplyError::from);

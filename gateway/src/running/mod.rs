@@ -3,6 +3,7 @@
 mod apply;
 mod choice;
 mod keeper;
+mod pause;
 pub mod texts;
 pub mod view;
 mod watch;
@@ -11,10 +12,12 @@ use std::sync::Arc;
 
 use config::Faults;
 use tokio::sync::{mpsc, oneshot};
-use twin_store::StoreError;
+use twin_core::DeviceId;
+use twin_store::{StoreError, StoredPause};
 
 pub use choice::{Choice, Kept};
 pub(crate) use keeper::{Keeper, Parts};
+pub use pause::{PauseError, Paused};
 use texts::Texts;
 use view::{Applied, Revisions, Status};
 
@@ -62,6 +65,7 @@ pub(crate) enum Command {
     Reload { answer: Answer<Applied> },
     Rollback { revision: i64, note: String, dry_run: bool, answer: Answer<Applied> },
     History { answer: Answer<Revisions> },
+    Pause { device: DeviceId, pause: Option<StoredPause>, answer: oneshot::Sender<Result<(), PauseError>> },
 }
 
 /// Speaks with the keeper of the configuration; cheap to clone.
@@ -69,6 +73,7 @@ pub(crate) enum Command {
 pub struct Running {
     commands: mpsc::Sender<Command>,
     status: tokio::sync::watch::Receiver<Arc<Status>>,
+    pauses: tokio::sync::watch::Receiver<Arc<Paused>>,
 }
 
 impl Running {
@@ -108,6 +113,23 @@ impl Running {
     /// [`ApplyError`] when they cannot be read.
     pub async fn history(&self) -> Result<Revisions, ApplyError> {
         self.ask(|answer| Command::History { answer }).await
+    }
+
+    /// The devices that are left alone, also those that are not in the configuration any more.
+    #[must_use]
+    pub fn pauses(&self) -> Arc<Paused> {
+        Arc::clone(&self.pauses.borrow())
+    }
+
+    /// Has a device left alone, or asked again when `pause` is none; stored, so that it outlives a restart.
+    ///
+    /// # Errors
+    /// [`PauseError`]; then it is as it was.
+    pub async fn set_pause(&self, device: DeviceId, pause: Option<StoredPause>) -> Result<(), PauseError> {
+        let (answer, answered) = oneshot::channel();
+        let command = Command::Pause { device, pause, answer };
+        self.commands.send(command).await.map_err(|_| PauseError::Stopping)?;
+        answered.await.unwrap_or(Err(PauseError::Stopping))
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, ApplyError> {

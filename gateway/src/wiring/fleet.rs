@@ -56,6 +56,8 @@ pub(crate) struct Fleet {
     data_dir: PathBuf,
     running: BTreeMap<&'static str, Assigner>,
     figures: Mappers,
+    /// Devices that are left alone.
+    paused: BTreeSet<DeviceId>,
     tasks: JoinSet<String>,
     stop: CancellationToken,
 }
@@ -63,7 +65,20 @@ pub(crate) struct Fleet {
 impl Fleet {
     pub(crate) fn new(login: Login, data_dir: PathBuf, figures: Mappers) -> Self {
         let stop = CancellationToken::new();
-        Self { login, data_dir, running: BTreeMap::new(), figures, tasks: JoinSet::new(), stop }
+        let (running, paused) = (BTreeMap::new(), BTreeSet::new());
+        Self { login, data_dir, running, figures, paused, tasks: JoinSet::new(), stop }
+    }
+
+    /// Has a device left alone, or asked again; also by a mapper that is started later.
+    pub(crate) fn set_pause(&mut self, device: &DeviceId, paused: bool) {
+        if paused {
+            self.paused.insert(device.clone());
+        } else {
+            self.paused.remove(device);
+        }
+        for assigner in self.running.values() {
+            assigner.controls().set_pause(device, paused);
+        }
     }
 
     /// Whether there is a mapper for every device that names one, and each can reach the broker.
@@ -109,6 +124,7 @@ impl Fleet {
         let protocol = kind.name();
         let settings = self.login.settings(protocol, &devices)?;
         let (assigner, assignment) = assignment(devices);
+        assigner.controls().set_paused(self.paused.clone());
         let (stop, data_dir) = (self.stop.clone(), self.data_dir.join(protocol));
         let make = move || kind.run(assignment.clone(), settings.clone(), data_dir.clone(), stop.clone());
         let stop = self.stop.clone();
@@ -118,7 +134,7 @@ impl Fleet {
                 Err(gave_up) => gave_up.to_string(),
             }
         });
-        self.figures.insert(protocol, assigner.figures().clone());
+        self.figures.insert(protocol, assigner.figures().clone(), assigner.controls().clone());
         self.running.insert(protocol, assigner);
         Ok(())
     }

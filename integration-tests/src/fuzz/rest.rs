@@ -1,5 +1,6 @@
 //! What comes over REST, and values as JSON.
 
+use twin_api::Condition;
 use twin_core::{
     Access, DeviceDefinition, Outcome, Part, PropertyDefinition, Quality, Reported, Revision, Timestamp,
     Value, ValueType, WriteResult,
@@ -87,8 +88,15 @@ pub fn changes_token(data: &[u8]) {
     assert_eq!(token.to_string().parse::<ChangesToken>().as_ref(), Ok(&token));
 }
 
-/// An `If-Match`.
+/// An `If-Match` or `If-None-Match`: what it names as version it names as tag.
 pub fn etag(data: &[u8]) {
-    let Some(Ok(Some(revision))) = text(data).map(twin_api::parse_if_match) else { return };
-    assert_eq!(twin_api::parse_if_match(&twin_api::etag(revision)), Ok(Some(revision)));
+    let Some(Ok(condition)) = text(data).map(str::parse::<Condition>) else { return };
+    for revision in [Revision::ZERO, Revision::new(42)] {
+        let tag = twin_api::etag(revision);
+        let _ = condition.names(&revision.to_string());
+        assert!(
+            tag.parse::<Condition>().is_ok_and(|one| one.names(&revision.to_string()) && one.names_tag(&tag))
+        );
+        let _ = condition.names_tag(&tag);
+    }
 }

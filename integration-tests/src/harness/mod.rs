@@ -23,7 +23,7 @@ pub use edge::{Edge, Uplink};
 pub use http::{Answer, raw, request};
 pub use meters::{Meter, Meters};
 pub use mqtt::{Message, Mqtt};
-pub use peers::{ModbusPlc, Mosquitto, SKIP_PEERS};
+pub use peers::{ModbusPlc, Mosquitto, SKIP_PEERS, python};
 pub use ports::Port;
 pub use process::{Process, binary};
 pub use same::{comparable, difference};

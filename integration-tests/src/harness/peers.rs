@@ -23,7 +23,12 @@ fn missing(what: &str) {
     eprintln!("skipped: {what} is missing");
 }
 
-fn python() -> Option<PathBuf> {
+/// The Python that has the test peers; none when it is missing and the test is to be skipped.
+///
+/// # Panics
+/// When it is missing and may not be skipped.
+#[must_use]
+pub fn python() -> Option<PathBuf> {
     let venv = std::env::var_os("TWINSPAN_VENV").map_or_else(|| root().join(".venv"), PathBuf::from);
     let python = venv.join("bin/python");
     if python.exists() {
@@ -62,7 +67,7 @@ impl ModbusPlc {
     /// When it does not start.
     pub async fn start_again(&mut self) {
         let mut command = Command::new(&self.python);
-        command.arg(script("pymodbus_server.py")).arg(self.port.number().to_string());
+        command.arg(script("pymodbus_server.py")).arg(self.port.number().to_string()).env("TRACE_READS", "1");
         self.process = Some(Process::start("pymodbus", &mut command, &self.folder.path().join("log")));
         eventually("pymodbus answers", async || self.run(&["1", "holding", "0", "1"])).await;
     }
@@ -101,6 +106,13 @@ impl ModbusPlc {
     pub fn writes(&self) -> Vec<String> {
         let log = self.process.as_ref().map(Process::log).unwrap_or_default();
         log.lines().filter(|line| line.starts_with("write ")).map(str::to_owned).collect()
+    }
+
+    /// How often anything was read from it, by anybody, since it was last started.
+    #[must_use]
+    pub fn reads(&self) -> usize {
+        let log = self.process.as_ref().map(Process::log).unwrap_or_default();
+        log.lines().filter(|line| line.starts_with("read ")).count()
     }
 
     fn run(&self, arguments: &[&str]) -> Result<String, String> {

@@ -7,6 +7,7 @@ use config::DeviceConfig;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::controls::Controls;
 use crate::figures::Figures;
 
 /// Says which devices a mapper serves.
@@ -15,6 +16,7 @@ pub struct Assigner {
     wanted: watch::Sender<Wanted>,
     done: watch::Receiver<u64>,
     figures: Figures,
+    controls: Controls,
 }
 
 /// Which devices a mapper is to serve. A clone says the same: a mapper that is started again takes it up.
@@ -23,6 +25,7 @@ pub struct Assignment {
     wanted: watch::Receiver<Wanted>,
     done: Arc<watch::Sender<u64>>,
     figures: Figures,
+    controls: Controls,
 }
 
 #[derive(Debug, Clone)]
@@ -42,8 +45,9 @@ pub fn assignment(devices: Vec<Arc<DeviceConfig>>) -> (Assigner, Assignment) {
     let (wanted, wanted_rx) = watch::channel(Wanted { generation: 0, devices: devices.into() });
     let (done, done_rx) = watch::channel(0);
     let figures = Figures::default();
-    let assigner = Assigner { wanted, done: done_rx, figures: figures.clone() };
-    (assigner, Assignment { wanted: wanted_rx, done: Arc::new(done), figures })
+    let controls = Controls::default();
+    let assigner = Assigner { wanted, done: done_rx, figures: figures.clone(), controls: controls.clone() };
+    (assigner, Assignment { wanted: wanted_rx, done: Arc::new(done), figures, controls })
 }
 
 impl Assigner {
@@ -70,6 +74,12 @@ impl Assigner {
     #[must_use]
     pub fn figures(&self) -> &Figures {
         &self.figures
+    }
+
+    /// What can be asked of the devices beside what is configured.
+    #[must_use]
+    pub fn controls(&self) -> &Controls {
+        &self.controls
     }
 
     /// The devices that were said last.
@@ -100,6 +110,10 @@ impl Assignment {
 
     pub(crate) fn figures(&self) -> &Figures {
         &self.figures
+    }
+
+    pub(crate) fn controls(&self) -> &Controls {
+        &self.controls
     }
 
     pub(crate) fn handle_done(&self, generation: u64) {

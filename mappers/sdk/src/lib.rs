@@ -5,6 +5,8 @@ mod assignment;
 mod breaker;
 mod coerce;
 pub mod conformance;
+mod controls;
+mod desk;
 pub mod driver;
 pub mod fault;
 mod figures;
@@ -15,6 +17,7 @@ pub mod schedule;
 
 pub use assignment::{Assigner, Assignment, NotTaken, assignment};
 pub use breaker::Pauses;
+pub use controls::{Controls, NotDone, Polled, Probed, Standing};
 pub use driver::{Driver, LaneKey, Sample, Session, Watch};
 pub use fault::{Fault, Verdict};
 pub use figures::{Figures, LaneFigures};

@@ -53,6 +53,8 @@ struct Member {
     polls: Vec<Poll>,
     breaker: Breaker,
     write_at: Option<Timestamp>,
+    /// Nothing is done with it.
+    paused: bool,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,16 @@ impl Poll {
         let missed = u64::try_from(now.since(self.due).as_millis()).unwrap_or(u64::MAX) / period + 1;
         self.due = step(self.due, missed);
         missed
+    }
+
+    /// Is due at `now`, then at its phase again.
+    fn resume(&mut self, now: Timestamp) {
+        let period = u64::try_from(self.period.as_millis()).unwrap_or(u64::MAX).max(1);
+        if self.grid <= now {
+            let past = u64::try_from(now.since(self.grid).as_millis()).unwrap_or(u64::MAX) / period + 1;
+            self.grid = self.grid.after(Duration::from_millis(period.saturating_mul(past)));
+        }
+        self.due = now;
     }
 
     fn deadline(&self) -> Timestamp {
@@ -126,6 +138,26 @@ impl Schedule {
     pub fn handle_write_wanted(&mut self, device: usize, at: Timestamp) {
         if let Some(member) = self.members.get_mut(&device) {
             member.write_at = Some(member.write_at.map_or(at, |earlier| earlier.min(at)));
+        }
+    }
+
+    /// Leaves a device alone, or no longer: then all its polls are due at once.
+    pub fn set_paused(&mut self, device: usize, paused: bool, now: Timestamp) {
+        let Some(member) = self.members.get_mut(&device) else { return };
+        member.paused = paused;
+        if !paused {
+            member.breaker = Breaker::Closed;
+            for poll in &mut member.polls {
+                // What was left out meanwhile is no overrun.
+                poll.resume(now);
+            }
+        }
+    }
+
+    /// A device that is thought not to answer is asked at once.
+    pub fn handle_hope(&mut self, device: usize, now: Timestamp) {
+        if let Some(member) = self.members.get_mut(&device) {
+            member.breaker.handle_hope(now);
         }
     }
 
@@ -203,13 +235,17 @@ impl Schedule {
 
     fn next_write(&self, now: Timestamp) -> Option<usize> {
         let due = |(number, member): (&usize, &Member)| {
-            (!member.breaker.is_open()).then_some((member.write_at.filter(|at| *at <= now)?, *number))
+            (!member.paused && !member.breaker.is_open())
+                .then_some((member.write_at.filter(|at| *at <= now)?, *number))
         };
         self.members.iter().filter_map(due).min().map(|(_, number)| number)
     }
 
     fn next_read(&self, now: Timestamp) -> Option<usize> {
         let deadline = |(number, member): (&usize, &Member)| {
+            if member.paused {
+                return None;
+            }
             let deadline = match member.breaker {
                 // A probe may cost a whole time-out: all that answers goes first, but not for ever.
                 Breaker::Open { probe_at, .. } if probe_at <= now && member.wants_anything() => {
@@ -236,6 +272,9 @@ impl Member {
     }
 
     fn next_at(&self) -> Option<Timestamp> {
+        if self.paused {
+            return None;
+        }
         if let Some(probe_at) = self.breaker.probe_at() {
             return self.wants_anything().then_some(probe_at);
         }

@@ -288,3 +288,33 @@ proptest! {
         prop_assert_eq!(wanted, [false; 4]);
     }
 }
+
+#[test]
+fn a_paused_device_is_due_for_nothing_and_what_it_missed_is_no_overrun() {
+    let mut lane = Lane::new(&vec![vec![ms(100)]; 2], ms(1), ms(50));
+    lane.run_until(at(1000));
+    lane.schedule.set_paused(0, true, lane.now);
+    lane.schedule.handle_write_wanted(0, lane.now);
+    let before = lane.readings.clone();
+    lane.run_until(at(61_000));
+    assert_eq!(lane.readings[0], before[0]);
+    assert!(lane.readings[1] >= before[1] + 590, "the other goes on");
+    lane.schedule.set_paused(0, false, lane.now);
+    let due = lane.schedule.poll_timeout().unwrap();
+    assert!(due <= lane.now, "it is read at once");
+    lane.run_until(at(62_000));
+    assert!((9..=12).contains(&(lane.readings[0] - before[0])), "{} readings", lane.readings[0] - before[0]);
+    assert_eq!(lane.schedule.overruns(), 0);
+}
+
+#[test]
+fn a_device_that_was_dead_when_it_was_paused_is_asked_at_once_when_it_is_resumed() {
+    let mut lane = Lane::new(&[vec![ms(100)]], ms(1), ms(50));
+    lane.dead.insert(0);
+    lane.run_until(at(60_000));
+    lane.schedule.set_paused(0, true, lane.now);
+    assert_eq!(lane.schedule.poll_timeout(), None);
+    lane.dead.clear();
+    lane.schedule.set_paused(0, false, lane.now);
+    assert_eq!(lane.schedule.poll_job(lane.now), Some(Job::Read { device: 0, polls: vec![0], probe: false }));
+}

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::broker::Broker;
 use common::{Fake, devices};
 use mapper_contract::{Delta, DeviceTopic, PropertyTwin, StateUpdate, Topic, TwinUpdate, Wanted};
-use mapper_sdk::{Assigner, Mapper, Pauses, assignment};
+use mapper_sdk::{Assigner, Mapper, NotDone, Pauses, assignment};
 use mqtt_link::{Event, Events, Handle, LinkSettings, MqttLink};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -406,5 +406,102 @@ async fn devices_that_come_go_and_change_do_not_disturb_one_that_stays() {
     let fan = figures.iter().find(|(lane, _)| lane.to_string() == "fan").unwrap().1;
     assert!(fan.devices == 1 && fan.reads > 5 && fan.failures == 0, "{fan:?}");
     assert!(!gateway.fake.world().writes.contains(&("pump".to_owned(), 1, Value::Int(5))));
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn a_paused_device_is_left_alone_until_it_is_resumed_and_its_wishes_wait() {
+    let Some(broker) = Broker::start() else { return };
+    let mut gateway = Gateway::start(&broker, &plant(), TWO).await;
+    gateway.until_update("pump", |twin| twin.len() == 2).await;
+    let controls = gateway.assigner.as_ref().unwrap().controls().clone();
+    let pump = "pump".parse().unwrap();
+    controls.set_pause(&pump, true);
+    controls.settled(&pump, PATIENCE).await.unwrap();
+    let asked = gateway.fake.world().asked("pump");
+    gateway.until_state("pump", DeviceState::Unknown).await;
+    let twin = gateway.until_update("pump", |_| true).await;
+    assert!(twin.len() == 2 && twin.values().all(|p| is_bad(Why::Paused)(p) && p.actual.is_none()));
+    gateway.want("pump", "speed", 1, Value::Int(42)).await;
+    let speed = gateway.until("pump", "speed", |p| p.outcome.is_some()).await;
+    assert!(matches!(result(&speed), Some(WriteResult::Failed { retry_at: None, .. })), "{speed:?}");
+    assert_eq!(controls.poll(&pump, PATIENCE).await, Err(NotDone::Paused));
+    // The neighbour goes on.
+    gateway.fake.set("fan", 1, Value::Int(8));
+    gateway.until("fan", "speed", is_int(8)).await;
+    assert_eq!(gateway.fake.world().asked("pump"), asked, "nothing was asked of it");
+    assert!(controls.standing(&pump).unwrap().paused);
+    // Also when the driver of its lane breaks down, or the mapper gets it anew.
+    gateway.assign("devices:\n  fan:\n    fake: {name: fan}\n    properties: {}\n").await;
+    gateway.assign(TWO).await;
+    controls.settled(&pump, PATIENCE).await.unwrap();
+    assert_eq!(gateway.fake.world().asked("pump"), asked, "nothing was asked of it");
+    controls.set_pause(&pump, false);
+    let speed = gateway.until("pump", "speed", |p| p.outcome.is_some() && p.actual.is_some()).await;
+    assert_eq!(
+        (result(&speed), value(&speed, ValueType::Int)),
+        (Some(&WriteResult::Applied), Some(Value::Int(42)))
+    );
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn a_device_that_is_read_now_is_asked_once_for_all_who_ask_and_says_what_it_holds() {
+    let Some(broker) = Broker::start() else { return };
+    let fake = plant();
+    let rarely = TWO.replace("20ms", "1h");
+    let mut gateway = Gateway::start(&broker, &fake, &rarely).await;
+    gateway.until_update("pump", |twin| twin.len() == 2).await;
+    let controls = gateway.assigner.as_ref().unwrap().controls().clone();
+    let pump = "pump".parse().unwrap();
+    let asked = gateway.fake.world().asked("pump");
+    let (one, two) = tokio::join!(controls.poll(&pump, PATIENCE), controls.poll(&pump, PATIENCE));
+    assert_eq!(one, two);
+    let read = one.unwrap().read.unwrap();
+    let speed = read.iter().find(|(name, _)| name.as_str() == "speed").unwrap();
+    assert_eq!(
+        (read.len(), &speed.1.value, speed.1.gateway_time.is_some()),
+        (2, &Some(Value::Int(10)), true)
+    );
+    assert_eq!(gateway.fake.world().asked("pump"), asked + 1);
+    // It is reported, though nothing has changed.
+    gateway.until_update("pump", |twin| twin.len() == 2).await;
+    // A device that does not answer says so, and is shown as such.
+    gateway.fake.world().dead.insert("pump".into());
+    let dead = controls.poll(&pump, PATIENCE).await.unwrap();
+    assert_eq!(dead.read, Err(mapper_sdk::Fault::TimedOut(Duration::from_millis(20))));
+    gateway.until_state("pump", DeviceState::Offline).await;
+    let standing = controls.standing(&pump).unwrap();
+    assert!(standing.last_fault.is_some() && standing.retry_at.is_some() && standing.last_answer.is_some());
+    assert_eq!(standing.lane, Some(mapper_sdk::LaneKey::new("pump")));
+    let nobody = controls.poll(&"nobody".parse().unwrap(), PATIENCE).await;
+    assert_eq!(nobody, Err(NotDone::NotServed));
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn a_probe_says_whether_a_device_answers_and_reports_nothing() {
+    let Some(broker) = Broker::start() else { return };
+    let fake = plant();
+    let mut gateway = Gateway::start(&broker, &fake, TWO).await;
+    gateway.until_update("pump", |twin| twin.len() == 2).await;
+    let controls = gateway.assigner.as_ref().unwrap().controls().clone();
+    let pump = "pump".parse().unwrap();
+    controls.set_pause(&pump, true);
+    controls.settled(&pump, PATIENCE).await.unwrap();
+    gateway.until("pump", "speed", is_bad(Why::Paused)).await;
+    gateway.fake.world().values.remove(&("pump".to_owned(), 2));
+    let probed = controls.probe(&pump, PATIENCE).await.unwrap();
+    assert!(probed.connected.is_some() && probed.read.is_some() && probed.fault.is_none(), "{probed:?}");
+    assert_eq!((probed.values, probed.without[0].0.as_str()), (1, "flow"));
+    gateway.fake.world().dead.insert("pump".into());
+    let probed = controls.probe(&pump, PATIENCE).await.unwrap();
+    assert!(probed.fault.is_some() && probed.read.is_none(), "{probed:?}");
+    gateway.fake.set("fan", 1, Value::Int(9));
+    loop {
+        let Said::Twin(device, update) = gateway.next().await else { continue };
+        assert_eq!(device, "fan", "a probe is told to nobody else: {update:?}");
+        break;
+    }
     gateway.end().await;
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use twin_core::{Device, DeviceId, Revision, Timestamp};
 use utoipa::ToSchema;
 
+use crate::serving::ServingView;
 use crate::words::StateWord;
 
 /// A device.
@@ -38,6 +39,10 @@ pub struct DeviceView {
     /// How many of them hold a value that is not good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_good: Option<u64>,
+    /// How it stands with the gateway that serves it; left out in the cloud, and for a device that a mapper outside the
+    /// gateway serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving: Option<ServingView>,
     /// The edge's revision of what is said here.
     pub revision: u64,
 }
@@ -69,6 +74,7 @@ impl DeviceView {
             state_since: device.state_since.map(Timestamp::as_millis),
             properties: u64::try_from(definition.properties.len()).unwrap_or(u64::MAX),
             not_good,
+            serving: None,
             revision: revision.get(),
         }
     }

@@ -87,6 +87,12 @@ kinds! {
     Timeout = 408, "timeout", "The request took too long";
     /// The gateway was not started from a file.
     NoFile = 409, "no-file", "There is no file to read";
+    /// A mapper outside the gateway serves the device.
+    NotServedHere = 409, "not-served-here", "The gateway does not serve this device itself";
+    /// Somebody else is the author of this part.
+    WrittenElsewhere = 409, "written-elsewhere", "This is written elsewhere";
+    /// What is asked cannot be done to the device as it is.
+    NotNow = 409, "not-now", "The device is not in a state for this";
     /// Changes after this place can no longer be told completely.
     ChangesGone = 410, "changes-gone", "The changes since then are no longer complete";
     /// The revision has moved on.

@@ -34,6 +34,8 @@ pub enum Why {
     MapperDown,
     /// The device has not been read yet.
     NotReadYet,
+    /// An operator has paused the device: nobody asks it.
+    Paused,
     /// Another reason, in the mapper's words, at most 200 characters.
     Other(String),
 }
@@ -89,6 +91,7 @@ impl Why {
             Self::Stale => "stale",
             Self::MapperDown => "mapper_down",
             Self::NotReadYet => "not_read_yet",
+            Self::Paused => "paused",
             Self::Other(text) => text,
         }
     }
@@ -104,6 +107,7 @@ impl Why {
             "stale" => Self::Stale,
             "mapper_down" => Self::MapperDown,
             "not_read_yet" => Self::NotReadYet,
+            "paused" => Self::Paused,
             other => Self::Other(other.chars().take(200).collect()),
         }
     }
@@ -132,6 +136,7 @@ mod tests {
             "stale",
             "mapper_down",
             "not_read_yet",
+            "paused",
             "sensor broken",
         ] {
             for quality in

@@ -120,14 +120,18 @@ impl ConfigStore {
         }
     }
 
-    async fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+    pub(crate) async fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
         let opened = match self.connection.take() {
             Some(connection) => connection,
             None => {
                 let mut connection = options(&self.dir).create_if_missing(true).connect().await?;
                 let prepared = sqlx::raw_sql(WRITER).execute(&mut connection).await;
                 let prepared = match prepared {
-                    Ok(_) => sqlx::raw_sql(SCHEMA).execute(&mut connection).await,
+                    Ok(_) => {
+                        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("{SCHEMA}{}", crate::pauses::SCHEMA)))
+                            .execute(&mut connection)
+                            .await
+                    }
                     Err(error) => Err(error),
                 };
                 if let Err(error) = prepared {

@@ -12,6 +12,7 @@ mod damage;
 mod documents;
 mod error;
 mod open;
+mod pauses;
 mod reader;
 mod staging;
 
@@ -19,4 +20,5 @@ pub use configurations::{ConfigStore, NewConfiguration, StoredConfiguration};
 pub use damage::Damage;
 pub use error::{StoreError, Trouble, Verdict};
 pub use open::{OpenError, TwinStore};
-pub use reader::{ChangesToken, InvalidToken, Page, Reader, StoredTwin};
+pub use pauses::StoredPause;
+pub use reader::{ChangesToken, InvalidToken, NotGood, Page, Reader, StoredTwin};

@@ -1,13 +1,14 @@
 //! Reading what is committed, beside the writer.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use sqlx::SqlitePool;
 use twin_core::{
-    Alarm, AlarmId, Change, Desired, Device, DeviceId, Entry, Override, PropertyName, Reported, Revision,
-    Side, Stream,
+    Alarm, AlarmId, Change, Desired, Device, DeviceId, Entry, Override, Part, PropertyName, Reported,
+    Revision, Side, Stream,
 };
 
 use crate::StoreError;
@@ -105,6 +106,17 @@ impl FromStr for ChangesToken {
     }
 }
 
+/// How many properties of a device hold a value that is not good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NotGood {
+    /// How many there are that hold anything.
+    pub reported: u64,
+    /// Of those: in doubt.
+    pub uncertain: u64,
+    /// Of those: not to be used.
+    pub bad: u64,
+}
+
 /// A page of changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
@@ -138,6 +150,28 @@ impl Reader {
             }
         }
         Ok(devices)
+    }
+
+    /// Of all devices that hold anything, how many values are not good.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn not_good(&self) -> Result<BTreeMap<DeviceId, NotGood>, StoreError> {
+        // The quality of a document is a text when it is good, and an object with one key otherwise.
+        let sql = "SELECT device, count(*), sum(body -> '$.quality.uncertain' IS NOT NULL), \
+                   sum(body -> '$.quality.bad' IS NOT NULL) \
+                   FROM documents WHERE part = ?1 AND body IS NOT NULL GROUP BY device";
+        let rows = sqlx::query(sql).bind(Part::Reported as i64).fetch_all(&self.pool.get()).await?;
+        let mut counts = BTreeMap::new();
+        for row in &rows {
+            let count = |index: usize| {
+                sqlx::Row::try_get::<i64, _>(row, index).map(|n| u64::try_from(n).unwrap_or_default())
+            };
+            let device: &str = sqlx::Row::try_get(row, 0)?;
+            let id = device.parse().map_err(|error| StoreError::unreadable("a device", error))?;
+            counts.insert(id, NotGood { reported: count(1)?, uncertain: count(2)?, bad: count(3)? });
+        }
+        Ok(counts)
     }
 
     /// One device with all its parts.

@@ -83,6 +83,11 @@ fn shape(rest: &Rest, page: &ChangesPage, limit: usize) -> ChangePage {
 
 /// Refuses a place from which the changes are not complete. From 0 they are: what was deleted was never seen.
 pub(crate) async fn check_since(rest: &Rest, since: u64) -> Result<(), Failure> {
+    if i64::try_from(since).is_err() {
+        return Err(Failure::bad_request(
+            "since must be a place in the changes: 0, or `next` of an earlier answer",
+        ));
+    }
     let (floor, last) = rest.store.changes_range().await?;
     if since != 0 && since < floor {
         let detail = format!(

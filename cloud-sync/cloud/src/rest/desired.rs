@@ -3,16 +3,16 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use twin_api::{Problem, TwinView, read_wishes};
-use twin_core::PropertyId;
+use twin_api::{Condition, Problem, ProblemKind, TwinView, etag, read_wishes};
+use twin_core::{DeviceId, PropertyId, Revision};
 
 use super::Rest;
 use super::answer::Failure;
 use super::devices::{no_device, read_twin, tagged};
 use super::nodes::unknown;
-use super::parameters::{DevicePath, NoParameters, Peer, PropertyPath, Strict, if_match, json_body};
+use super::parameters::{DevicePath, NoParameters, Peer, PropertyPath, Strict, condition, json_body};
 
 /// Sets desired values of a device by a JSON merge patch: `{"PROPERTY": value, "OTHER": null}`, or for a value with an
 /// end `{"PROPERTY": {"value": value, "valid_until": milliseconds}}`. All of them are set or none. With `If-Match` only
@@ -45,13 +45,18 @@ pub(crate) async fn set(
     headers: HeaderMap,
     body: Body,
 ) -> Result<([(HeaderName, String); 1], Json<TwinView>), Failure> {
-    let if_match = if_match(&headers)?;
+    let if_match = condition(&headers, &header::IF_MATCH)?;
     let patch = json_body(&headers, body).await?;
     let now = (rest.now)();
     let rows = rest.store.twin(&node, &id).await?;
     let Some(device) = rows.device else { return Err(no_device(&rest, &node, &id).await) };
     let wishes = read_wishes(&id, &device.body.definition, &patch, now)?;
     let set_by = peer.map_or_else(|| "rest".to_owned(), |peer| format!("rest@{}", peer.0.0.ip()));
+    let expected = expected(if_match, &id, rows.desired_revision)?;
+    if wishes.is_empty() {
+        // An empty patch changes nothing (RFC 7396).
+        return Ok(tagged(read_twin(&rest, &node, &id).await?));
+    }
     let wishes = wishes
         .into_iter()
         .map(|wish| {
@@ -59,7 +64,7 @@ pub(crate) async fn set(
             (property, wish.wanted.map(|wanted| wanted.into_desired(&set_by, now)))
         })
         .collect();
-    rest.store.set_desired(&node, wishes, if_match).await?;
+    rest.store.set_desired(&node, wishes, expected).await?;
     Ok(tagged(read_twin(&rest, &node, &id).await?))
 }
 
@@ -82,10 +87,28 @@ pub(crate) async fn remove(
     Strict(NoParameters {}): Strict<NoParameters>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let if_match = if_match(&headers)?;
+    let if_match = condition(&headers, &header::IF_MATCH)?;
     if rest.store.node(&node).await?.is_none() {
         return Err(unknown(&node));
     }
-    rest.store.set_desired(&node, vec![(id, None)], if_match).await?;
+    let revision = rest.store.twin(&node, &id.device).await?.desired_revision;
+    let expected = expected(if_match, &id.device, revision)?;
+    rest.store.set_desired(&node, vec![(id, None)], expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The revision that the store is to find, so that of two who have read the same only one writes.
+fn expected(
+    if_match: Option<Condition>,
+    id: &DeviceId,
+    found: Revision,
+) -> Result<Option<Revision>, Failure> {
+    match if_match {
+        None | Some(Condition::Any) => Ok(None),
+        Some(condition) if condition.names(&found.to_string()) => Ok(Some(found)),
+        Some(Condition::Tags(_)) => {
+            let detail = format!("the desired values of {id} are at {}; read the twin again", etag(found));
+            Err(Failure::new(ProblemKind::RevisionMismatch, detail))
+        }
+    }
 }

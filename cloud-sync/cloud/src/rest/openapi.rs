@@ -1,6 +1,7 @@
 //! The OpenAPI document, made from the handlers.
 
 use axum::Json;
+use twin_api::EveryRoute;
 use utoipa::OpenApi;
 
 use super::{changes, desired, devices, events, health, nodes};
@@ -26,7 +27,8 @@ use super::{changes, desired, devices, events, health, nodes};
         health::healthz,
         health::readyz,
     ),
-    components(schemas(twin_api::ChangeView, twin_api::LongWish))
+    components(schemas(twin_api::ChangeView, twin_api::LongWish)),
+    modifiers(&EveryRoute)
 )]
 struct Document;
 

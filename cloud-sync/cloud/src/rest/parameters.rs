@@ -6,10 +6,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use serde::de::DeserializeOwned;
-use twin_api::{ProblemKind, parse_if_match};
-use twin_core::{DeviceId, InvalidId, NodeName, PropertyId, Revision};
+use twin_api::{Condition, ProblemKind};
+use twin_core::{DeviceId, InvalidId, NodeName, PropertyId};
 
 use super::answer::Failure;
 
@@ -98,12 +98,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Strict<T> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoParameters {}
 
-/// The revision that `If-Match` names, if any.
-pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<Revision>, Failure> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let hint = "If-Match must be the ETag of the twin, for example \"42\" with its quotes, or *";
-    let text = value.to_str().map_err(|_| Failure::bad_request(hint))?;
-    parse_if_match(text).map_err(|_| Failure::bad_request(hint))
+/// What `If-Match` or `If-None-Match` says, if it is there.
+pub(crate) fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Condition>, Failure> {
+    let bad =
+        || Failure::bad_request(format!("{name} must be ETags, for example \"42\" with its quotes, or *"));
+    let mut lines = Vec::new();
+    for line in headers.get_all(name) {
+        lines.push(line.to_str().map_err(|_| bad())?);
+    }
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    lines.join(", ").parse().map(Some).map_err(|_| bad())
 }
 
 /// Reads a JSON body of bounded size.

@@ -8,6 +8,7 @@ use config::{DeviceConfig, PropertyConfig};
 use mapper_contract::{Delta, WriteOutcome};
 use twin_core::{DeviceId, PropertyName, Quality, Timestamp, Why, WriteResult};
 
+use crate::desk::Desk;
 use crate::driver::Driver;
 use crate::report::Observation;
 use crate::runtime::outbox::Outbox;
@@ -22,6 +23,8 @@ pub(crate) struct Device<D: Driver> {
     pub(crate) properties: Vec<Property<D>>,
     /// Which properties are read how often.
     pub(crate) polls: Vec<(Duration, Vec<usize>)>,
+    /// What others ask of it.
+    pub(crate) desk: Arc<Desk>,
     wishes: Mutex<Wishes>,
     outbox: Mutex<Outbox>,
 }
@@ -54,6 +57,7 @@ impl<D: Driver> Device<D> {
             link,
             properties,
             polls: polls.into_iter().collect(),
+            desk: Arc::default(),
             wishes: Mutex::default(),
             outbox: Mutex::new(outbox),
         })

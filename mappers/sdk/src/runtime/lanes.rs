@@ -58,18 +58,21 @@ impl<D: Driver> Lanes<D> {
     pub(crate) fn add(&mut self, device: Arc<Device<D>>) -> Arc<LaneParts<D>> {
         let key = self.driver.lane(&device.link);
         if let Some(lane) = self.lanes.get_mut(&key) {
+            device.desk.place(&key, device.number, &lane.parts.mail);
             lane.parts.members.insert(device);
             lane.parts.mail.ring();
             lane.was_empty = false;
             return Arc::clone(&lane.parts);
         }
         let members = Members::default();
+        let mail = Arc::new(Marks::default());
+        device.desk.place(&key, device.number, &mail);
         members.insert(device);
         let parts = Arc::new(LaneParts {
             driver: Arc::clone(&self.driver),
             key: key.clone(),
             members,
-            mail: Marks::default(),
+            mail,
             news: Arc::clone(&self.news),
             pauses: self.pauses,
             clock: self.clock,

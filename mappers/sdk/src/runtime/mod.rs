@@ -4,7 +4,7 @@ mod clock;
 mod device;
 mod lane;
 mod lanes;
-mod marks;
+pub(crate) mod marks;
 mod members;
 mod outbox;
 mod publisher;
@@ -183,6 +183,7 @@ impl<D: Driver> Roster<D> {
         for id in gone {
             let Some((_, device)) = self.served.remove(&id) else { continue };
             device.handle_retired();
+            assignment.controls().leave(&id, &device.desk);
             lanes.remove(&device);
             roll.gone.push(device);
         }
@@ -197,6 +198,8 @@ impl<D: Driver> Roster<D> {
             };
             self.next += 1;
             let device = Arc::new(device);
+            // Before its lane has it: one that is paused is not asked even once.
+            assignment.controls().enter(id, &device.desk);
             let lane = lanes.add(Arc::clone(&device));
             self.served.insert(id.clone(), (Arc::clone(config), Arc::clone(&device)));
             roll.come.push(Served { device, lane });

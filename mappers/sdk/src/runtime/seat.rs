@@ -21,6 +21,8 @@ pub(crate) struct Seat<D: Driver> {
     pub(crate) session: Option<D::Session>,
     /// Why the device does not answer, and when it is asked again.
     pub(crate) down: Option<(String, Timestamp)>,
+    /// Whether it is left alone.
+    pub(crate) paused: bool,
     state: Option<DeviceState>,
     reporters: Vec<Reporter>,
     /// Properties whose reports may have to wait.
@@ -60,6 +62,7 @@ impl<D: Driver> Seat<D> {
         Self {
             session: None,
             down: None,
+            paused: false,
             state: None,
             reporters: device.properties.iter().map(|p| Reporter::new(p.config.report)).collect(),
             throttled: throttled
@@ -126,19 +129,31 @@ impl<D: Driver> Seat<D> {
 
     /// Puts into the outbox what is worth reporting.
     pub(crate) fn observe(&mut self, said: Vec<Said>, now: Timestamp) {
-        self.observe_with(said, now, None);
+        self.observe_with(said, now, None, false);
+    }
+
+    /// Puts all of it into the outbox, worth reporting or not, and gives it.
+    pub(crate) fn observe_forced(&mut self, said: Vec<Said>, now: Timestamp) -> Vec<(usize, Observation)> {
+        self.observe_with(said, now, None, true)
     }
 
     /// Puts into the outbox how a write ended and what was read right after it, worth reporting or not, so that both are
     /// in one message.
     pub(crate) fn observe_write(&mut self, said: Vec<Said>, now: Timestamp, outcome: (usize, WriteOutcome)) {
-        self.observe_with(said, now, Some(outcome));
+        self.observe_with(said, now, Some(outcome), true);
     }
 
-    fn observe_with(&mut self, said: Vec<Said>, now: Timestamp, outcome: Option<(usize, WriteOutcome)>) {
+    /// Gives what is reported.
+    fn observe_with(
+        &mut self,
+        said: Vec<Said>,
+        now: Timestamp,
+        outcome: Option<(usize, WriteOutcome)>,
+        forced: bool,
+    ) -> Vec<(usize, Observation)> {
         let at = wall();
         let mut outbox = self.device.outbox();
-        let forced = outcome.is_some();
+        let mut reported = Vec::new();
         if let Some((property, outcome)) = outcome {
             outbox.set_outcome(property, outcome);
         }
@@ -167,8 +182,12 @@ impl<D: Driver> Seat<D> {
                 let reason = fault.map(|fault| fault.to_string()).unwrap_or_default();
                 tracing::warn!(device = %self.device.id, property = %config.name, quality = %report.quality, reason, "no good value");
             }
+            if forced {
+                reported.push((property, report.clone()));
+            }
             outbox.set_observation(property, report);
         }
+        reported
     }
 
     /// The same of everything that is read.

@@ -38,6 +38,15 @@ pub(crate) struct World {
     pub(crate) writes: Vec<(String, u16, Value)>,
     /// How often each device was connected.
     pub(crate) connections: BTreeMap<String, u32>,
+    /// How often each device was read.
+    pub(crate) reads: BTreeMap<String, u32>,
+}
+
+impl World {
+    /// How often a device was connected or read.
+    pub(crate) fn asked(&self, device: &str) -> u32 {
+        [&self.connections, &self.reads].into_iter().filter_map(|counts| counts.get(device)).sum()
+    }
 }
 
 #[derive(Clone, Default)]
@@ -94,6 +103,7 @@ impl Session for FakeSession {
     type Point = Point;
 
     async fn read<'p>(&mut self, points: &'p [Point]) -> Result<Vec<Sample<'p, Point>>, Fault> {
+        *self.fake.world().reads.entry(self.name.clone()).or_default() += 1;
         self.answers().await?;
         let panics = self.fake.world().panics_at_read.contains(&self.name);
         assert!(!panics, "a driver with a fault");

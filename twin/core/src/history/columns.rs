@@ -29,7 +29,7 @@ pub struct WrongColumn {
     pub kind: i64,
 }
 
-/// Type and quality as one number, at most 255.
+/// Type and quality as one number, below 512.
 #[must_use]
 pub fn tag(reading: &Reading) -> i64 {
     let kind = match &reading.value {
@@ -83,6 +83,7 @@ pub fn quality(tag: i64, note: Option<String>) -> Quality {
         4 => Why::Stale,
         5 => Why::MapperDown,
         6 => Why::NotReadYet,
+        8 => Why::Paused,
         _ => Why::Other(note.unwrap_or_default()),
     };
     match tag >> 4 {
@@ -126,6 +127,7 @@ fn why_number(why: &Why) -> i64 {
         Why::MapperDown => 5,
         Why::NotReadYet => 6,
         Why::Other(_) => 7,
+        Why::Paused => 8,
     }
 }
 
@@ -137,7 +139,8 @@ mod tests {
     #[test]
     fn every_reading_reads_back_from_its_columns() {
         let whys = ["device_unreachable", "point_refused", "out_of_range", "wrong_type", "stale"];
-        let qualities = whys.into_iter().chain(["mapper_down", "not_read_yet", "", "a word of its own"]);
+        let qualities =
+            whys.into_iter().chain(["mapper_down", "not_read_yet", "paused", "", "a word of its own"]);
         let qualities = qualities.flat_map(|why| {
             let why = Why::from_word(why);
             [Quality::Bad(why.clone()), Quality::Uncertain(why)]

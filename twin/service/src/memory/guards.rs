@@ -270,7 +270,13 @@ fn reported_later(
         Some(Quality::Good) => return None,
         Some(Quality::Bad(why) | Quality::Uncertain(why)) => match why {
             Why::DeviceUnreachable | Why::NotReadYet | Why::MapperDown => true,
-            Why::PointRefused | Why::OutOfRange | Why::WrongType | Why::Stale | Why::Other(_) => false,
+            // A device that is paused is not read, however long one waits.
+            Why::PointRefused
+            | Why::OutOfRange
+            | Why::WrongType
+            | Why::Stale
+            | Why::Paused
+            | Why::Other(_) => false,
         },
     };
     let twin = twin.filter(|_| comes)?;

@@ -1,5 +1,6 @@
 //! One lane at work: asks the planner of time what to do, does it, and puts what came of it into the outboxes.
 
+mod orders;
 mod pushed;
 mod write;
 
@@ -16,7 +17,7 @@ use crate::driver::{Driver, LaneKey, Sample, Session};
 use crate::fault::{Fault, Verdict};
 use crate::figures::Counts;
 use crate::report::Observation;
-use crate::runtime::clock::Clock;
+use crate::runtime::clock::{Clock, wall};
 use crate::runtime::marks::Marks;
 use crate::runtime::members::Members;
 use crate::runtime::seat::Seat;
@@ -33,8 +34,8 @@ pub(crate) struct LaneParts<D: Driver> {
     pub(crate) driver: Arc<D>,
     pub(crate) key: LaneKey,
     pub(crate) members: Members<D>,
-    /// Devices that have something to be written.
-    pub(crate) mail: Marks,
+    /// Devices that have something to be written, or of which something is asked.
+    pub(crate) mail: Arc<Marks>,
     /// Devices that have something to tell.
     pub(crate) news: Arc<Marks>,
     pub(crate) pauses: Pauses,
@@ -97,6 +98,7 @@ impl<D: Driver> Lane<D> {
                 self.schedule.handle_write_wanted(number, now);
             }
             self.seats.insert(number, Seat::new(device));
+            self.handle_orders(number).await;
         }
         self.parts.counts.set_devices(self.seats.len());
     }
@@ -104,7 +106,7 @@ impl<D: Driver> Lane<D> {
     async fn work(&mut self) {
         loop {
             self.seat_members().await;
-            self.take_mail();
+            self.take_mail().await;
             let job = self.schedule.poll_job(self.parts.clock.steady());
             let begun = Instant::now();
             match job {
@@ -122,11 +124,13 @@ impl<D: Driver> Lane<D> {
         }
     }
 
-    fn take_mail(&mut self) {
-        let now = self.parts.clock.steady();
+    async fn take_mail(&mut self) {
         for device in self.parts.mail.take() {
-            self.schedule.handle_write_wanted(device, now);
+            if self.seats.get(&device).is_some_and(|seat| seat.device.wishes().is_waiting()) {
+                self.schedule.handle_write_wanted(device, self.parts.clock.steady());
+            }
             self.tell_failures(device);
+            self.handle_orders(device).await;
         }
     }
 
@@ -152,7 +156,7 @@ impl<D: Driver> Lane<D> {
             () = parts.mail.rung() => {}
             () = sleep => {}
             (seat, told) = pushed(&mut self.seats) => match told {
-                Ok(said) => self.observe(seat, said),
+                Ok(said) => self.handle_told(seat, said),
                 Err(fault) => self.device_down(seat, &fault),
             },
         }
@@ -160,13 +164,7 @@ impl<D: Driver> Lane<D> {
 
     /// Whether the device answered.
     async fn read(&mut self, number: usize, polls: &[usize]) -> bool {
-        let connected = self.connect(number).await;
-        let Some(seat) = self.seats.get_mut(&number) else { return false };
-        let said = match connected {
-            Ok(()) => within(seat.read(polls)).await,
-            Err(fault) => Err(fault),
-        };
-        match said {
+        match self.ask(number, polls).await {
             Ok(said) => {
                 self.device_up(number);
                 self.observe(number, said);
@@ -177,6 +175,20 @@ impl<D: Driver> Lane<D> {
                 false
             }
         }
+    }
+
+    /// Connects where that is needed, and reads.
+    async fn ask(&mut self, number: usize, polls: &[usize]) -> Result<Vec<Said>, Fault> {
+        self.connect(number).await?;
+        let Some(seat) = self.seats.get_mut(&number) else { return Ok(Vec::new()) };
+        within(seat.read(polls)).await
+    }
+
+    fn handle_told(&mut self, number: usize, said: Vec<Said>) {
+        if let Some(seat) = self.seats.get(&number) {
+            seat.device.desk.handle_answer(wall());
+        }
+        self.observe(number, said);
     }
 
     fn observe(&mut self, number: usize, said: Vec<Said>) {
@@ -207,6 +219,7 @@ impl<D: Driver> Lane<D> {
         self.schedule.handle_answer(number, self.parts.clock.steady());
         let Some(seat) = self.seats.get_mut(&number) else { return };
         seat.down = None;
+        seat.device.desk.handle_answer(wall());
         if seat.set_state(DeviceState::Online) {
             tracing::info!(device = %seat.device.id, lane = %self.parts.key, "the device answers");
         }
@@ -240,6 +253,7 @@ impl<D: Driver> Lane<D> {
         }
         seat.observe_all(&Observation::bad(Quality::Bad(why)), now);
         seat.down = Some((fault.to_string(), retry_at));
+        seat.device.desk.handle_fault(fault, wall(), self.parts.clock.date(retry_at));
         if seat.device.wishes().is_waiting() {
             self.schedule.handle_write_wanted(number, now);
         }

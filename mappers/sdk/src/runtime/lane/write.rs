@@ -14,6 +14,9 @@ use crate::runtime::wishes::Wish;
 /// When a device that said it cannot now is asked to take a value again.
 const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
+/// What is told of a wish for a device that is left alone.
+const PAUSED: &str = "the device is paused; the value is written when it is resumed";
+
 impl<D: Driver> Lane<D> {
     pub(super) async fn write(&mut self, number: usize) {
         let Some(seat) = self.seats.get(&number) else { return };
@@ -77,7 +80,7 @@ impl<D: Driver> Lane<D> {
                 device.wishes().handle_put_back(property);
                 let again = self.parts.clock.steady().after(WRITE_AGAIN_AFTER);
                 self.schedule.handle_write_wanted(number, again);
-                self.tell_failure(number, &fault.to_string(), again);
+                self.tell_failure(number, &fault.to_string(), Some(again));
             }
             Verdict::Reconnect => {
                 device.wishes().handle_put_back(property);
@@ -88,17 +91,20 @@ impl<D: Driver> Lane<D> {
 
     /// Tells of the wishes for a device that does not answer that they have to wait.
     pub(super) fn tell_failures(&mut self, number: usize) {
-        if let Some((reason, retry_at)) = self.seats.get(&number).and_then(|seat| seat.down.clone()) {
-            self.tell_failure(number, &reason, retry_at);
+        let Some(seat) = self.seats.get(&number) else { return };
+        if seat.paused {
+            self.tell_failure(number, PAUSED, None);
+        } else if let Some((reason, retry_at)) = seat.down.clone() {
+            self.tell_failure(number, &reason, Some(retry_at));
         }
     }
 
-    fn tell_failure(&mut self, number: usize, reason: &str, retry_at: Timestamp) {
+    fn tell_failure(&mut self, number: usize, reason: &str, retry_at: Option<Timestamp>) {
         let Some(seat) = self.seats.get(&number) else { return };
         let device = &seat.device;
         let unreported = device.wishes().handle_failure(reason, wall());
         for (property, wish) in unreported {
-            let retry_at = Some(self.parts.clock.date(retry_at));
+            let retry_at = retry_at.map(|at| self.parts.clock.date(at));
             let result = WriteResult::Failed { reason: reason.to_owned(), retry_at };
             device.set_outcome(property, &wish, result, wall());
             self.parts.news.mark(device.number);
