@@ -23,6 +23,7 @@ use tracing::warn;
 use twin_api::NotReady;
 use twin_core::NodeName;
 use twin_core::replica::Limits;
+use twin_store::HistoryBounds;
 
 pub(crate) use folder::take as lock_folder;
 pub(crate) use mappers::external as external_broker;
@@ -124,6 +125,7 @@ impl Gateway {
             incarnation: clock::incarnation().map_err(StartError::Random)?,
             limits: Limits::default(),
             settle: grace / 2,
+            history: HistoryBounds { max_bytes: gateway.history.max_bytes, max_age: gateway.history.max_age },
             now: clock::now,
         };
         let (service, handle, reader) = DeviceTwin::open(settings, events, commands).await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use tracing::{debug, warn};
+use twin_core::history::Place;
 use twin_core::replica::{Commit, Effect, FetchToken, LinkCommand};
 use twin_core::{Revision, Stream};
 use twin_store::{StoreError, Verdict};
@@ -53,16 +54,20 @@ impl DeviceTwin {
             return Ok(());
         }
         let started = Instant::now();
-        let Err(error) = self.store.commit(&commit).await else {
-            self.handle_stored(&commit, started);
-            return Ok(());
+        let samples = self.recorder.begin(commit.stream);
+        let error = match self.store.commit_with(&commit, samples).await {
+            Ok(place) => {
+                self.handle_stored(&commit, place, started);
+                return Ok(());
+            }
+            Err(error) => error,
         };
         // Once more at once: the log may have been full and the database not, or another program was in the way.
-        match self.store.commit_again(&commit, &error).await {
-            Ok(()) => {
+        match self.store.commit_again(&commit, self.recorder.begin(commit.stream), &error).await {
+            Ok(place) => {
                 warn!(reason = %error, "a commit failed and succeeded at the second attempt");
                 tell(&self.health, |health| health.failed_commits += 1);
-                self.handle_stored(&commit, started);
+                self.handle_stored(&commit, place, started);
                 Ok(())
             }
             Err(again) => match self.store.verdict(&again) {
@@ -82,13 +87,17 @@ impl DeviceTwin {
         let Some(mut held) = self.held.take() else { return Ok(()) };
         for (stored, commit) in held.commits.iter().enumerate() {
             let started = Instant::now();
+            let samples = self.recorder.begin(commit.stream);
             let outcome = match stored {
-                0 => self.store.commit_again(commit, &held.error).await,
-                _ => self.store.commit(commit).await,
+                0 => self.store.commit_again(commit, samples, &held.error).await,
+                _ => self.store.commit_with(commit, samples).await,
             };
-            let Err(error) = outcome else {
-                self.handle_stored(commit, started);
-                continue;
+            let error = match outcome {
+                Ok(place) => {
+                    self.handle_stored(commit, place, started);
+                    continue;
+                }
+                Err(error) => error,
             };
             tell(&self.health, |health| health.failed_commits += 1);
             match self.store.verdict(&error) {
@@ -109,7 +118,14 @@ impl DeviceTwin {
         Ok(())
     }
 
-    fn handle_stored(&mut self, commit: &Arc<Commit>, started: Instant) {
+    fn handle_stored(&mut self, commit: &Arc<Commit>, place: Option<Place>, started: Instant) {
+        let lost = self.recorder.handle_committed(commit.stream);
+        if lost > 0 {
+            warn!(samples = lost, "samples found no room in memory while the store took none: they are lost");
+        }
+        if place.is_some() {
+            self.logged.send_replace(place);
+        }
         self.progress.note_commit(started.elapsed());
         debug!(
             took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use twin_core::history::Place;
 use twin_core::{DeviceDefinition, DeviceId, DeviceState, Revision, Timestamp};
 
 use crate::command::{Command, OverrideRequest, Report, ReportError, Updated};
@@ -51,6 +52,7 @@ pub struct Handle {
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) health: watch::Receiver<StoreHealth>,
     pub(crate) figures: Figures,
+    pub(crate) logged: watch::Sender<Option<Place>>,
 }
 
 impl Handle {
@@ -155,6 +157,12 @@ impl Handle {
     #[must_use]
     pub fn store_health(&self) -> StoreHealth {
         self.health.borrow().clone()
+    }
+
+    /// Where the log of samples ends, and every time that it grows; none before this start has logged one.
+    #[must_use]
+    pub fn logged(&self) -> watch::Receiver<Option<Place>> {
+        self.logged.subscribe()
     }
 
     async fn ask<T>(

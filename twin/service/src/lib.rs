@@ -8,6 +8,7 @@ mod figures;
 mod handle;
 pub mod memory;
 mod rebuild;
+mod recorder;
 mod replicas;
 mod service;
 mod steady;

@@ -8,15 +8,17 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
+use twin_core::history::Place;
 use twin_core::replica::{Commit, Followed, Limits, LinkCommand, LinkEvent};
 use twin_core::{Change, DeviceId, Entry, Incarnation, Revision, Stream, Timestamp};
-use twin_store::{OpenError, Reader, StoreError, Trouble, TwinStore, Verdict};
+use twin_store::{HistoryBounds, OpenError, Reader, StoreError, Trouble, TwinStore, Verdict};
 
 use crate::command::{Command, Reply, ReportError, Updated};
 use crate::figures::{Figures, Progress};
 use crate::handle::Handle;
 use crate::memory::{Memory, Wish};
+use crate::recorder::Recorder;
 use crate::replicas::Replicas;
 use crate::steady::Steady;
 use crate::trouble::{Held, StoreHealth};
@@ -32,6 +34,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long the service waits, when it is stopped, for the cloud to acknowledge what it owes.
     pub settle: Duration,
+    /// The bounds of all histories.
+    pub history: HistoryBounds,
     /// The clock.
     pub now: fn() -> Timestamp,
 }
@@ -75,6 +79,11 @@ pub struct DeviceTwin {
     pub(crate) judged: BTreeSet<DeviceId>,
     /// What was last published of a device's wishes; absent: nothing wanted.
     published: std::collections::HashMap<DeviceId, Arc<Vec<Wish>>>,
+    pub(crate) recorder: Recorder,
+    /// Where the log of samples ends.
+    pub(crate) logged: watch::Sender<Option<Place>>,
+    /// When the history is looked after next, if nothing else is to be done then.
+    tend_at: Instant,
     /// Followed entries of a reset that is going on.
     pub(crate) staged: Vec<Entry>,
     /// Commits that the store could not take.
@@ -101,6 +110,10 @@ pub(crate) enum Waiter {
 
 const COMMANDS: usize = 4096;
 const EVENTS: usize = 4096;
+/// How often it is asked whether the history needs something.
+const TEND_EVERY: Duration = Duration::from_secs(30);
+/// The pause between two steps, so that others can write to the disk as well.
+const TEND_AGAIN: Duration = Duration::from_millis(20);
 
 impl DeviceTwin {
     /// Opens the store and restores the twins.
@@ -116,13 +129,23 @@ impl DeviceTwin {
         let (alarm, twin) = (store.stored(Stream::Alarm).await?, store.stored(Stream::Twin).await?);
         let replicas = Replicas::new(settings.incarnation, &alarm, &twin, settings.limits);
         let mut memory = Memory::default();
-        memory.restore(store.all().await?);
+        let stored = store.all().await?;
+        let mut recorder = Recorder::default();
+        recorder.restore(&stored);
+        memory.restore(stored);
         let (command_sender, commands) = mpsc::channel(COMMANDS);
         let (events, _) = broadcast::channel(EVENTS);
         let (health, told) = watch::channel(StoreHealth::default());
         let figures = Figures::new();
         let progress = Progress::new(figures.clone());
-        let handle = Handle { commands: command_sender, events: events.clone(), health: told, figures };
+        let (logged, _) = watch::channel(None);
+        let handle = Handle {
+            commands: command_sender,
+            events: events.clone(),
+            health: told,
+            figures,
+            logged: logged.clone(),
+        };
         let damage = store.take_damage();
         let steady = Steady::start((settings.now)());
         let mut service = Self {
@@ -139,6 +162,9 @@ impl DeviceTwin {
             touched: BTreeSet::new(),
             judged: BTreeSet::new(),
             published: std::collections::HashMap::new(),
+            recorder,
+            logged,
+            tend_at: Instant::now() + TEND_EVERY,
             staged: Vec::new(),
             held: None,
             health,
@@ -177,6 +203,9 @@ impl DeviceTwin {
                     }
                 }
                 () = sleep_until(timeout) => self.handle_timeout(),
+                () = tokio::time::sleep_until(self.tend_at), if self.held.is_none() => {
+                    self.tend_history().await?;
+                }
             }
             while let Ok(event) = self.link_events.try_recv() {
                 self.handle_link(event);
@@ -352,8 +381,36 @@ impl DeviceTwin {
         }
     }
 
+    /// Does one step of what the history needs.
+    async fn tend_history(&mut self) -> Result<(), Error> {
+        let now = self.now();
+        let done = self.store.tend_history(self.recorder.policies(), self.settings.history, now).await;
+        let more = match done {
+            Ok(done) => {
+                if done.dropped > 0 {
+                    debug!(samples = done.dropped, "samples that were too old or too many are gone");
+                }
+                done.more
+            }
+            Err(error) => match error.verdict() {
+                Verdict::Retry(_) => {
+                    warn!(%error, "the history could not be looked after; it is tried again");
+                    false
+                }
+                Verdict::Rebuild => {
+                    self.rebuild(&error).await?;
+                    false
+                }
+                Verdict::GiveUp => return Err(error.into()),
+            },
+        };
+        self.tend_at = Instant::now() + if more { TEND_AGAIN } else { TEND_EVERY };
+        Ok(())
+    }
+
     /// Gives the changes to the replicas; the revision of the last one of a twin, or of the last before when there is none.
     pub(crate) fn write(&mut self, changes: Vec<Change>) -> Revision {
+        self.recorder.note(&changes, self.now());
         let mut last = self.replicas.of(Stream::Twin).last();
         for change in changes {
             let stream = change.part().stream();

@@ -47,6 +47,7 @@ async fn start(dir: &Path, guard: Guard) -> Rig {
     let (link_events, events) = mpsc::channel(64);
     let (commands, link) = mpsc::channel(64);
     let settings = Settings {
+        history: twin_store::HistoryBounds::default(),
         data_dir: dir.to_owned(),
         incarnation: Incarnation::new(7),
         limits: Limits::default(),

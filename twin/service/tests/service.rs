@@ -12,9 +12,10 @@ use device_twin::{
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use twin_core::history::{HistoryPolicy, SampleRange};
 use twin_core::replica::{Base, Batch, Limits, LinkCommand, LinkEvent, Message};
 use twin_core::*;
-use twin_store::Reader;
+use twin_store::{HistoryBounds, Reader};
 
 fn wall() -> Timestamp {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -40,6 +41,7 @@ async fn start(dir: &Path) -> Rig {
         incarnation: Incarnation::new(INCARNATION.fetch_add(1, Ordering::Relaxed).unsigned_abs()),
         limits: Limits::default(),
         settle: Duration::from_millis(200),
+        history: HistoryBounds::default(),
         now: wall,
     };
     let (service, handle, reader) = DeviceTwin::open(settings, events, commands).await.unwrap();
@@ -55,14 +57,13 @@ impl Rig {
     }
 
     async fn declare(&self) {
+        let mut speed = PropertyDefinition::new(ValueType::Int, Access::Read);
+        speed.history = Some(HistoryPolicy::default());
         let mut setpoint = PropertyDefinition::new(ValueType::Float, Access::ReadWrite);
         setpoint.range = Some(Range { min: 0.0, max: 100.0 });
         let definition = DeviceDefinition {
             protocol: "modbus".into(),
-            properties: BTreeMap::from([
-                (name("speed"), PropertyDefinition::new(ValueType::Int, Access::Read)),
-                (name("setpoint"), setpoint),
-            ]),
+            properties: BTreeMap::from([(name("speed"), speed), (name("setpoint"), setpoint)]),
             ..DeviceDefinition::default()
         };
         self.handle.declare(BTreeMap::from([(device(), definition)])).await.unwrap();
@@ -299,5 +300,59 @@ async fn a_value_whose_mapper_falls_silent_gets_stale_with_its_old_time() {
     assert_eq!((stale.value, stale.gateway_time), (read.value, read.gateway_time));
     rig.handle.report(value("level", Value::Int(8))).await.unwrap();
     assert!(reported(&rig, "level").await.unwrap().quality.is_good(), "and comes back with a fresh value");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_in_the_history_with_its_gaps_and_only_of_properties_that_have_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let rig = start(dir.path()).await;
+    rig.declare().await;
+    let mut logged = rig.handle.logged();
+    for speed in [7, 7, 8] {
+        rig.handle.report(value("speed", Value::Int(speed))).await.unwrap();
+        rig.handle.report(value("setpoint", Value::float(f64::from(speed as i32)).unwrap())).await.unwrap();
+    }
+    assert_eq!(
+        logged.borrow_and_update().map(|place| place.seq),
+        Some(2),
+        "the mark is there with the answer"
+    );
+    rig.handle.state(device(), DeviceState::Offline).await.unwrap();
+    rig.handle.report(value("speed", Value::Int(8))).await.unwrap();
+    rig.end().await;
+
+    let rig = start(dir.path()).await;
+    rig.handle.report(value("speed", Value::Int(9))).await.unwrap();
+    let (from, to) = (Timestamp::from_millis(0), Timestamp::from_millis(i64::MAX));
+    let range = |property| SampleRange {
+        id: PropertyId::new(device(), name(property)),
+        from,
+        to,
+        after: None,
+        limit: 99,
+    };
+    let samples = rig.reader.samples(&range("speed")).await.unwrap();
+    let short: Vec<_> =
+        samples.iter().map(|s| (s.seq, s.reading.value.clone(), s.reading.quality.word())).collect();
+    let int = |n| Some(Value::Int(n));
+    let (offline, restarted) = ((3, None, "bad"), (5, None, "uncertain"));
+    assert_eq!(
+        short,
+        [
+            (1, int(7), "good"),
+            (2, int(8), "good"),
+            offline,
+            (4, int(8), "good"),
+            restarted,
+            (6, int(9), "good")
+        ]
+    );
+    assert!(samples.is_sorted_by_key(|s| s.reading.at));
+    assert_eq!(rig.reader.samples(&range("setpoint")).await.unwrap(), []);
+    assert_eq!(
+        rig.reader.runs().await.unwrap().iter().map(|r| (r.first, r.last)).collect::<Vec<_>>(),
+        [(1, 4), (5, 6)]
+    );
     rig.end().await;
 }

@@ -1,14 +1,15 @@
 //! A commit that failed, once more. It may have reached the disk all the same, and must not be applied twice.
 
 use sqlx::{Connection as _, Row as _};
+use twin_core::history::Place;
 use twin_core::replica::{Commit, Followed};
 
 use crate::error::{Trouble, Verdict};
 use crate::open::{Failure, Opened};
-use crate::{StoreError, TwinStore, commit, cursors};
+use crate::{NewSample, StoreError, TwinStore, commit, cursors};
 
 impl TwinStore {
-    /// Tries a commit once more, after it failed with `error`.
+    /// Tries a commit once more with the same samples, after it failed with `error`; gives the place of the last of them.
     ///
     /// The database is opened anew, for a connection whose commit failed is in no known state. Then its log is written back
     /// into it. On a full disk that may be all the room that is needed. When the disk itself failed it is needed: what the
@@ -18,7 +19,12 @@ impl TwinStore {
     ///
     /// # Errors
     /// [`StoreError`] when it fails again; nothing of the commit may be taken to be stored then.
-    pub async fn commit_again(&mut self, commit: &Commit, error: &StoreError) -> Result<(), StoreError> {
+    pub async fn commit_again(
+        &mut self,
+        commit: &Commit,
+        samples: &[NewSample],
+        error: &StoreError,
+    ) -> Result<Option<Place>, StoreError> {
         let all = matches!(error.verdict(), Verdict::Retry(Trouble::ReadOnly));
         self.reopen(all).await?;
         let written = self.write_back().await;
@@ -30,9 +36,9 @@ impl TwinStore {
             }
         }
         if self.is_stored(commit).await? {
-            return Ok(());
+            return Ok(self.log.end().filter(|_| !samples.is_empty()));
         }
-        commit::store(self, commit).await
+        commit::store(self, commit, samples).await
     }
 
     /// Opens the database anew for writing. With `all` the readers too: what was opened for reading only, the memory that
@@ -43,6 +49,7 @@ impl TwinStore {
         }
         let opened = Opened::again(&self.path).await?;
         self.followed_seq = opened.followed_seq;
+        self.log = opened.log.going_on(&self.log);
         let before = std::mem::replace(&mut self.connection, opened.connection);
         // It has nothing to say any more; that it cannot be closed in order is no news.
         drop(before.close().await);
@@ -67,6 +74,7 @@ impl TwinStore {
         self.readers.set(opened.readers());
         self.read_only = outcome.is_err();
         self.followed_seq = self.followed_seq.max(opened.followed_seq);
+        self.log = opened.log.going_on(&self.log);
         self.connection = opened.connection;
         outcome
     }

@@ -1,12 +1,18 @@
 //! One commit, one transaction.
 
 use sqlx::Connection as _;
+use twin_core::Cursor;
+use twin_core::history::Place;
 use twin_core::replica::{Commit, Followed};
 
 use crate::documents::revision_column;
-use crate::{StoreError, TwinStore, cursors, documents, staging};
+use crate::{NewSample, StoreError, TwinStore, cursors, documents, history, staging};
 
-pub(crate) async fn store(store: &mut TwinStore, commit: &Commit) -> Result<(), StoreError> {
+pub(crate) async fn store(
+    store: &mut TwinStore,
+    commit: &Commit,
+    samples: &[NewSample],
+) -> Result<Option<Place>, StoreError> {
     let mut followed_seq = store.followed_seq;
     let mut next = || {
         followed_seq += 1;
@@ -47,7 +53,13 @@ pub(crate) async fn store(store: &mut TwinStore, commit: &Commit) -> Result<(), 
     if let Some(cursor) = commit.author {
         cursors::record(&mut transaction, commit.stream, cursor).await?;
     }
+    let logged = match commit.author {
+        Some(Cursor { incarnation, .. }) => {
+            history::append(&store.log, &mut transaction, incarnation, samples).await?
+        }
+        None => history::Appended::default(),
+    };
     transaction.commit().await?;
     store.followed_seq = followed_seq;
-    Ok(())
+    Ok(store.log.remember(logged))
 }

@@ -6,20 +6,25 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use twin_core::Revision;
+use twin_core::history::Place;
 use twin_core::replica::{Commit, Stored};
 use twin_core::{Entry, Side, Stream};
 
 use crate::damage::Damage;
 use crate::error::{Trouble, Verdict, verdict_in, verdict_of};
+use crate::history::{self, Log, NewSample, give_back};
 use crate::reader::{Pool, Reader};
 use crate::{StoreError, commit, cursors, documents};
 
 /// The version of the schema below, kept in `PRAGMA user_version`: how many of the [`STEPS`] have been taken.
-pub(crate) const SCHEMA_VERSION: i64 = 2;
+pub(crate) const SCHEMA_VERSION: i64 = 3;
 
 /// The steps from one schema to the next.
-const STEPS: [&[&str]; 2] =
-    [&[documents::SCHEMA, crate::staging::SCHEMA, cursors::SCHEMA], &[cursors::BY_STREAM]];
+const STEPS: [&[&str]; 3] = [
+    &[documents::SCHEMA, crate::staging::SCHEMA, cursors::SCHEMA],
+    &[cursors::BY_STREAM],
+    &[history::SCHEMA],
+];
 
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +82,8 @@ pub struct TwinStore {
     pub(crate) connection: SqliteConnection,
     /// The counter behind [`ChangesToken`](crate::ChangesToken) for what came from the cloud.
     pub(crate) followed_seq: i64,
+    /// Where the log of samples ends.
+    pub(crate) log: Log,
     pub(crate) path: PathBuf,
     pub(crate) readers: Pool,
     /// It could only be opened for reading; the next commit tries again.
@@ -122,9 +129,10 @@ impl TwinStore {
         };
         let opened = opened.map_err(|failure| failure.into_error(&path))?;
         let readers = Pool::new(opened.readers());
-        let Opened { connection, followed_seq, immutable, .. } = opened;
+        let Opened { connection, followed_seq, log, immutable, .. } = opened;
         let reader = Reader::new(readers.clone());
-        Ok((Self { connection, followed_seq, path, readers, read_only: immutable.is_some(), damage }, reader))
+        let read_only = immutable.is_some();
+        Ok((Self { connection, followed_seq, log, path, readers, read_only, damage }, reader))
     }
 
     /// What was wrong with the database that was found, where one was moved aside; said once.
@@ -146,6 +154,7 @@ impl TwinStore {
         self.connection = opened.connection;
         // Listeners know the counter as it was.
         self.followed_seq = self.followed_seq.max(opened.followed_seq);
+        self.log = opened.log.going_on(&self.log);
         self.read_only = false;
         Ok(moved_to)
     }
@@ -188,10 +197,23 @@ impl TwinStore {
     /// # Errors
     /// [`StoreError`] when the database fails; nothing of the commit is stored then.
     pub async fn commit(&mut self, commit: &Commit) -> Result<(), StoreError> {
+        self.commit_with(commit, &[]).await.map(|_| ())
+    }
+
+    /// Stores a commit as one transaction with the samples that belong to it, and gives the place of the last of them in
+    /// the log. Samples need a commit that names its author.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails; nothing is stored then.
+    pub async fn commit_with(
+        &mut self,
+        commit: &Commit,
+        samples: &[NewSample],
+    ) -> Result<Option<Place>, StoreError> {
         if self.read_only {
             self.reopen(true).await?;
         }
-        commit::store(self, commit).await
+        commit::store(self, commit, samples).await
     }
 
     /// Stores what the cloud last wanted, in a database that was made anew. The cursor of the cloud stays unknown, so it
@@ -294,6 +316,7 @@ pub(crate) struct Opened {
     path: PathBuf,
     pub(crate) connection: SqliteConnection,
     pub(crate) followed_seq: i64,
+    pub(crate) log: Log,
     /// Opened for reading only, and if so, whether as a file that nobody changes.
     immutable: Option<bool>,
 }
@@ -312,7 +335,9 @@ impl Opened {
     async fn prepared(path: &Path, checked: bool) -> Result<Self, Failure> {
         let mut connection = options(path).create_if_missing(true).connect().await?;
         match prepare(&mut connection, checked).await {
-            Ok(followed_seq) => Ok(Self { path: path.to_owned(), connection, followed_seq, immutable: None }),
+            Ok((followed_seq, log)) => {
+                Ok(Self { path: path.to_owned(), connection, followed_seq, log, immutable: None })
+            }
             Err(failure) => {
                 // Closed before anybody moves the file: what it does at its end, it does by name.
                 drop(connection.close().await);
@@ -336,7 +361,8 @@ impl Opened {
             return None;
         }
         let followed_seq = documents::last_followed_seq(&mut connection).await.ok()?;
-        Some(Self { path: path.to_owned(), connection, followed_seq, immutable: Some(immutable) })
+        let log = Log::open(&mut connection).await.ok()?;
+        Some(Self { path: path.to_owned(), connection, followed_seq, log, immutable: Some(immutable) })
     }
 
     /// Readers of the same kind.
@@ -369,7 +395,7 @@ fn log_of(path: &Path) -> PathBuf {
 }
 
 /// What makes the connection the writer's; gives the counter of what came from the cloud.
-async fn prepare(connection: &mut SqliteConnection, checked: bool) -> Result<i64, Failure> {
+async fn prepare(connection: &mut SqliteConnection, checked: bool) -> Result<(i64, Log), Failure> {
     sqlx::raw_sql(WRITER).execute(&mut *connection).await?;
     let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
     if found > SCHEMA_VERSION {
@@ -380,7 +406,14 @@ async fn prepare(connection: &mut SqliteConnection, checked: bool) -> Result<i64
     } else if checked {
         check(connection).await?;
     }
-    Ok(documents::last_followed_seq(connection).await?)
+    if checked {
+        give_back(connection).await;
+    }
+    let log = Log::open(connection).await.map_err(|error| match error {
+        StoreError::Database(error) => Failure::Sqlite(error),
+        other => Failure::Damaged(other.to_string()),
+    })?;
+    Ok((documents::last_followed_seq(connection).await?, log))
 }
 
 /// Looks through the pages, for as long as that may take.

@@ -36,7 +36,7 @@ impl Pool {
 /// Reads committed twins. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pool: Pool,
+    pub(crate) pool: Pool,
 }
 
 /// One device with all its parts.
