@@ -13,6 +13,7 @@ mod events;
 mod gate;
 mod guard;
 mod health;
+mod history;
 mod input;
 mod metrics;
 mod overrides;
@@ -89,6 +90,7 @@ pub(crate) fn routes(state: State) -> Router {
         .route("/devices", get(devices::list))
         .route("/devices/{namespace}/{name}", get(devices::one))
         .route("/devices/{namespace}/{name}/twin", get(devices::twin))
+        .route("/devices/{namespace}/{name}/history", get(history::page))
         .route("/devices/{namespace}/{name}/override", get(overrides::show).patch(overrides::set))
         .route("/devices/{namespace}/{name}/desired", patch(desired::set))
         .route("/devices/{namespace}/{name}/actions/pause", post(actions::pause))
@@ -127,6 +129,7 @@ pub(crate) fn routes(state: State) -> Router {
         devices::list,
         devices::one,
         devices::twin,
+        history::page,
         overrides::show,
         overrides::set,
         desired::set,

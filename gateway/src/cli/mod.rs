@@ -21,6 +21,7 @@ mod plan;
 mod probe;
 mod remote;
 mod run;
+mod samples;
 mod status;
 mod token;
 #[cfg(feature = "zigbee")]
@@ -110,6 +111,8 @@ enum Command {
         #[command(flatten)]
         remote: remote::Remote,
     },
+    /// Print the history of a property: its samples, or what they come to in steps of time.
+    Samples(samples::Samples),
     /// Print how the gateway that runs stands: link, devices, and what its connections and buses do.
     Status {
         /// Show every connection and bus.
@@ -311,6 +314,7 @@ pub fn main() -> ExitCode {
         Command::Rollback { revision, dry_run, note, remote } => {
             configure::rollback(revision, note, dry_run, &remote)
         }
+        Command::Samples(asked) => samples::samples(&asked),
         Command::Status { all, json, remote } => status::status(all, json, &remote),
         Command::Doctor { config, data_dir, json, remote } => {
             doctor::doctor(&config, &data_dir, json, &remote)

@@ -103,6 +103,8 @@ kinds! {
     UnsupportedMediaType = 415, "unsupported-media-type", "The body is not of a type that is read here";
     /// A value may not be wanted.
     UnacceptableValue = 422, "unacceptable-value", "A value cannot be accepted";
+    /// No history is kept of the property.
+    NoHistory = 422, "no-history", "No history is kept of this property";
     /// A configuration cannot come into force.
     WrongConfiguration = 422, "wrong-configuration", "The configuration is wrong";
     /// Too many wrong tokens came from this address.
