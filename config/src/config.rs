@@ -99,7 +99,7 @@ pub struct Log {
 pub struct History {
     /// How large the database may grow by histories, in bytes: 16 MiB to 1 TiB.
     pub max_bytes: u64,
-    /// The age up to which any history is kept, 1 min to 10 years.
+    /// The age up to which any history is kept, 1 h to 10 years.
     pub max_age: Duration,
 }
 

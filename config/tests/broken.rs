@@ -379,7 +379,7 @@ fn table() -> Vec<(&'static str, String, &'static str)> {
                 + "      a:\n        type: int\n        history: {rows: 0}\n"
                 + "      b:\n        type: int\n        history: {fro: 1d}\n"
                 + "      c:\n        type: int\n        history: yes\n",
-            "7:18 devices.pump-1.properties.speed.history | 1s is not between 1m and 3650d | write a duration from 1m to 3650d\n\
+            "7:18 devices.pump-1.properties.speed.history | 1s is not between 1h and 3650d | write a duration from 1h to 3650d\n\
                 10:25 devices.pump-1.properties.a.history.rows | no sample at all would be kept | write a number from 1, or remove `history`\n\
                 13:19 devices.pump-1.properties.b.history.fro | the key `fro` is not known here | did you mean `for`?\n\
                 16:18 devices.pump-1.properties.c.history | `yes` is not a duration | write a number and a unit: 250ms, 1s, 5m, 24h or 30d",

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Loaded, Mqtt};
-use device_twin::{DeviceTwin, Settings};
+use device_twin::{DeviceTwin, HistoryUpload, Settings};
 use edgehub::{CloudUrl, EdgeHub, LinkState, LinkStatus};
 use rights::Failures;
 use tokio::sync::{mpsc, watch};
@@ -144,6 +144,12 @@ impl Gateway {
                 let state_dir = gateway.data_dir.join("link");
                 let settings = edgehub::Settings::new(url, node.clone(), state_dir, token);
                 let (hub, status) = EdgeHub::new(settings, link_events, link_commands);
+                let (history_events, events) = mpsc::channel(LINK_QUEUE);
+                let (commands, history_commands) = mpsc::channel(LINK_QUEUE);
+                let hub = hub.with_history(history_events, history_commands);
+                let (upload, _) = HistoryUpload::new(reader.clone(), handle.logged(), events, commands);
+                let stop = twin.token();
+                twin.spawn_plain("history upload", upload.run(stop));
                 let stop = link.token();
                 link.spawn("EdgeHub", hub.run(stop));
                 Some(status)

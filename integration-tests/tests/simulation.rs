@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use integration_tests::sim::month::{self, live_through};
 use integration_tests::sim::offline::{Plan, run_day};
 use integration_tests::sim::{Options, Report, Sabotage, run};
 
@@ -92,4 +93,20 @@ fn after_a_day_of_flapping_without_a_link_one_row_per_property_crosses_it() {
     assert!(day.changes > 200_000, "{day:?}");
     assert_eq!((day.crossed, day.most_of_one, day.rows), (1000, 1, 1000));
     assert!(day.most_held < 10, "an idle replica holds no rows: {day:?}");
+}
+
+#[test]
+fn days_without_a_link_leave_the_cloud_with_every_sample_once() {
+    let plan = month::Plan { days: 2, properties: 40, every_s: 120, max_bytes: 1 << 30, restarts: 3 };
+    let month = live_through(plan).unwrap();
+    assert_eq!((month.kept, month.arrived, month.missed), (month.logged, month.logged, 0), "{month:?}");
+    assert_eq!(month.kills, 3);
+}
+
+#[test]
+fn what_a_small_disk_had_no_room_for_is_told_to_the_last_sample() {
+    let plan = month::Plan { days: 2, properties: 400, every_s: 120, max_bytes: 16 << 20, restarts: 3 };
+    let month = live_through(plan).unwrap();
+    assert!(month.kept < month.logged && month.missed > 0, "{month:?}");
+    assert_eq!(month.arrived + month.missed, month.logged, "{month:?}");
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use cloud_store::HistoryRetention;
 use twin_core::NodeName;
 use twinspan_cloud::Settings;
 
@@ -57,6 +58,12 @@ pub(crate) struct Serve {
     /// Serve REST to others than this machine although it asks nobody who they are.
     #[arg(long)]
     insecure_rest: bool,
+    /// For how many days histories are kept.
+    #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    history_days: u32,
+    /// How many samples of one property are kept at most.
+    #[arg(long, value_name = "SAMPLES", default_value_t = 100_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    history_samples: u64,
 }
 
 impl Serve {
@@ -68,6 +75,10 @@ impl Serve {
             hub_plain: self.hub_plain,
             hosts: self.hosts,
             insecure_rest: self.insecure_rest,
+            history: HistoryRetention {
+                max_age: Duration::from_secs(u64::from(self.history_days) * 86_400),
+                max_rows: self.history_samples,
+            },
         }
     }
 }

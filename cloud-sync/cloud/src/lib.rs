@@ -3,6 +3,7 @@
 
 mod error;
 mod folder;
+mod keep;
 mod rest;
 mod serve;
 mod settings;

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use cloud_store::HistoryRetention;
+
 /// What the cloud needs to know to start.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -18,6 +20,8 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// Serve REST to others than this machine although it asks nobody who they are.
     pub insecure_rest: bool,
+    /// How much of each history is kept.
+    pub history: HistoryRetention,
 }
 
 impl Settings {
@@ -31,6 +35,7 @@ impl Settings {
             hub_plain: None,
             hosts: Vec::new(),
             insecure_rest: false,
+            history: HistoryRetention::default(),
         }
     }
 }

@@ -15,7 +15,7 @@ use twin_core::{Incarnation, NodeName, Timestamp};
 use crate::error::Error;
 use crate::rest::{Hosts, Link, Links, Rest};
 use crate::settings::Settings;
-use crate::{folder, serve};
+use crate::{folder, keep, serve};
 
 /// How long everything may take to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -140,6 +140,11 @@ impl Bound {
         tasks.spawn(async move {
             serve::serve(socket, router, token).await;
             ("REST", Ok(()))
+        });
+        let (token, kept, retention) = (stop.clone(), store.clone(), settings.history);
+        tasks.spawn(async move {
+            keep::histories(kept, retention, now, token).await;
+            ("the histories", Ok(()))
         });
         tracing::info!(page = %format!("http://{rest_address}/"), hub = ?hub_addresses, "the cloud is ready");
         host::systemd::ready(&format!("running; REST http://{rest_address}, nodes {hub_addresses:?}"));

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 use twin_core::Stream;
+use twin_core::history::{self, CollectEffect};
 use twin_core::replica::{Effect, Message};
 
 use crate::clock::{Clock, wall};
@@ -21,7 +22,7 @@ use crate::opening::{Entry, Shared};
 use crate::router::{Accepted, Peer};
 
 /// What a node may send and follow.
-const STREAMS: [StreamId; 2] = [StreamId::ALARM, StreamId::TWIN];
+const STREAMS: [StreamId; 3] = [StreamId::ALARM, StreamId::TWIN, StreamId::HISTORY];
 const SOFTWARE: &str = concat!("twinspan-cloud ", env!("CARGO_PKG_VERSION"));
 /// How long the last frames may take to go out.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -166,6 +167,9 @@ impl Carry {
                     if let Some(entry) = &mut self.entry {
                         let documents = agreed.streams.iter().filter_map(|stream| stream.documents());
                         documents.for_each(|stream| entry.replicas.handle_connected(stream));
+                        if agreed.streams.contains(&StreamId::HISTORY) {
+                            entry.collector.handle_connected();
+                        }
                     }
                 }
                 Event::Message { stream, message } => {
@@ -173,8 +177,7 @@ impl Carry {
                         self.take_message(stream, message);
                     }
                 }
-                // Never agreed on: see STREAMS.
-                Event::History(_) => {}
+                Event::History(message) => self.take_history(message),
                 Event::Refused(refused) => return Some(End::Refused(refused)),
                 Event::Closed(closed) => return Some(End::Closed(closed)),
             }
@@ -189,13 +192,43 @@ impl Carry {
         }
     }
 
+    fn take_history(&mut self, message: history::Message) {
+        let Some(entry) = &mut self.entry else { return };
+        if let Err(error) = entry.collector.handle_message(message) {
+            self.session.close(Code::Protocol, error.to_string());
+        }
+    }
+
+    /// Does one thing that the history asks for; false when there is none.
+    async fn act_history(&mut self) -> bool {
+        let Some(entry) = &mut self.entry else { return false };
+        match entry.collector.poll_effect() {
+            None => false,
+            Some(CollectEffect::Send(message)) => {
+                if let Err(error) = self.session.send_history(message) {
+                    self.session.close(Code::Protocol, error.to_string());
+                }
+                true
+            }
+            Some(CollectEffect::Commit(collected)) => {
+                let stored = self.shared.store.history().collect(&entry.node, &collected).await;
+                match stored {
+                    Ok(()) => entry.collector.handle_committed(),
+                    Err(error) => self.store_failed(&error),
+                }
+                true
+            }
+        }
+    }
+
     /// Does one thing that a replica asks for; false when there is none.
     async fn act(&mut self) -> bool {
         let Some(entry) = &mut self.entry else { return false };
         if self.session.is_over() {
             return false;
         }
-        let Some((stream, effect)) = entry.replicas.poll_effect() else { return false };
+        // The history comes behind all the rest.
+        let Some((stream, effect)) = entry.replicas.poll_effect() else { return self.act_history().await };
         let store = &self.shared.store;
         let failed = match effect {
             Effect::Commit(commit) => {

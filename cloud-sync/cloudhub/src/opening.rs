@@ -9,6 +9,7 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tracing::error;
 use twin_core::NodeName;
+use twin_core::history::Collector;
 
 use crate::clock::wall;
 use crate::registry::{Claim, NodeRegistry};
@@ -22,6 +23,7 @@ const HANDOVER: Duration = Duration::from_secs(10);
 pub(crate) struct Entry {
     pub(crate) node: NodeName,
     pub(crate) replicas: Replicas,
+    pub(crate) collector: Collector,
     pub(crate) claim: Claim,
     _turn: OwnedMutexGuard<()>,
     _permit: OwnedSemaphorePermit,
@@ -63,11 +65,18 @@ impl Shared {
                 return Err(later(Code::Store, "the cloud's store failed; its log says why"));
             }
         };
+        let collector = match self.store.history().known(&node).await {
+            Ok(known) => Collector::new(known),
+            Err(error) => {
+                error!(%node, %error, "a node's history cannot be read");
+                return Err(later(Code::Store, "the cloud's store failed; its log says why"));
+            }
+        };
         if let Err(error) = self.store.node_seen(&node, wall()).await {
             error!(%node, %error, "a node's presence cannot be stored");
             return Err(later(Code::Store, "the cloud's store failed; its log says why"));
         }
-        Ok(Entry { node, replicas, claim, _turn: turn, _permit: permit })
+        Ok(Entry { node, replicas, collector, claim, _turn: turn, _permit: permit })
     }
 }
 

@@ -9,6 +9,7 @@ mod codec;
 mod desired;
 mod error;
 mod group;
+mod history;
 mod open;
 mod read;
 mod rows;
@@ -19,6 +20,7 @@ mod tests;
 mod writer;
 
 pub use error::{OpenError, RedeemError, SetDesiredError, StoreError, TokenRefused};
+pub use history::{HistoryKept, HistoryRetention, HistoryStore, NodeHistory};
 pub use read::devices::{DeviceFilter, DeviceRow};
 pub use read::page::{ChangesPage, PropertyRows};
 pub use read::twin::{TwinRows, Versioned};

@@ -31,7 +31,7 @@ const FILE: &str = "cloud.sqlite";
 
 /// The connection that writes and those that only read.
 pub(crate) async fn open(dir: &Path) -> Result<(SqliteConnection, SqlitePool), OpenError> {
-    let path = file(dir)?;
+    let path = file(dir, FILE)?;
     let failed = |source| OpenError::Database { path: path.display().to_string(), source };
     let options = SqliteConnectOptions::new()
         .filename(&path)
@@ -53,13 +53,13 @@ pub(crate) async fn open(dir: &Path) -> Result<(SqliteConnection, SqlitePool), O
 }
 
 /// Makes the folder and the file so that only their owner can read them; SQLite gives its other files the same mode.
-fn file(dir: &Path) -> Result<PathBuf, OpenError> {
+pub(crate) fn file(dir: &Path, name: &str) -> Result<PathBuf, OpenError> {
     let failed = |path: &Path| {
         let path = path.display().to_string();
         |source| OpenError::File { path, source }
     };
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed(dir))?;
-    let path = dir.join(FILE);
+    let path = dir.join(name);
     OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(failed(&path))?;
     Ok(path)
 }

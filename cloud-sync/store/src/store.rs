@@ -11,6 +11,7 @@ use twin_core::{Cursor, Desired, Entry, Incarnation, NodeName, PropertyId, Revis
 
 use crate::codec;
 use crate::error::{OpenError, RedeemError, SetDesiredError, StoreError};
+use crate::history::HistoryStore;
 use crate::open;
 use crate::tables::{cursors, documents, floors, incarnations};
 use crate::writer::{self, Request};
@@ -48,6 +49,7 @@ pub struct CloudStore {
 #[derive(Debug)]
 struct Inner {
     incarnation: Incarnation,
+    history: HistoryStore,
     requests: mpsc::Sender<Request>,
     changes: broadcast::Sender<Arc<Committed>>,
     failure: watch::Receiver<Option<StoreError>>,
@@ -67,6 +69,7 @@ impl CloudStore {
     /// [`OpenError`] when the folder cannot be used, or the database is a newer program's.
     pub async fn open(dir: &Path, incarnation: Incarnation) -> Result<Self, OpenError> {
         let (connection, readers) = open::open(dir).await?;
+        let history = HistoryStore::open(dir).await?;
         let (requests, queue) = mpsc::channel(Self::QUEUE);
         let (changes, _) = broadcast::channel(Self::ANNOUNCEMENTS);
         let mut writer = JoinSet::new();
@@ -74,7 +77,15 @@ impl CloudStore {
         let listeners = writer::Listeners { changes: changes.clone(), failed };
         writer.spawn(writer::run(connection, incarnation, queue, listeners));
         let writer = Mutex::new(writer);
-        Ok(Self { inner: Arc::new(Inner { incarnation, requests, changes, failure, readers, writer }) })
+        Ok(Self {
+            inner: Arc::new(Inner { incarnation, history, requests, changes, failure, readers, writer }),
+        })
+    }
+
+    /// The histories of all nodes.
+    #[must_use]
+    pub fn history(&self) -> &HistoryStore {
+        &self.inner.history
     }
 
     /// The incarnation of this process.
@@ -221,6 +232,7 @@ impl CloudStore {
     /// Stores what is queued, writes the log into the database file and closes it. Further calls get
     /// [`StoreError::Closed`].
     pub async fn close(&self) {
+        self.inner.history.close().await;
         self.inner.readers.close().await;
         // It is closed already when the writer does not answer.
         let _ = self.ask(|done| Request::Close { done }).await;

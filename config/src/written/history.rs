@@ -6,8 +6,8 @@ use serde::Deserialize;
 use crate::duration::BoundedDuration;
 use crate::size::BoundedSize;
 
-/// How long a history may be kept: 1 min to 10 years.
-pub(crate) type HistoryAge = BoundedDuration<60_000, { 3650 * 86_400_000 }>;
+/// How long a history may be kept: 1 h to 10 years.
+pub(crate) type HistoryAge = BoundedDuration<3_600_000, { 3650 * 86_400_000 }>;
 
 /// How large the database may grow by histories: 16 MiB to 1 TiB.
 pub(crate) type HistoryBytes = BoundedSize<{ 16 << 20 }, { 1 << 40 }>;

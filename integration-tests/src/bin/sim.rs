@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use integration_tests::sim::month;
 use integration_tests::sim::offline::{Plan, run_day};
 use integration_tests::sim::{Failure, Options, Report, run};
 
@@ -28,6 +29,22 @@ struct Arguments {
     /// Lives through a day without a link, 1,000 properties flapping every few seconds.
     #[arg(long)]
     offline_day: bool,
+    /// Lives through 30 days without a link, with histories in real databases, and uploads them with both ends killed on
+    /// the way.
+    #[arg(long)]
+    offline_month: bool,
+    /// How many days; with --offline-month.
+    #[arg(long, default_value_t = 30)]
+    days: u32,
+    /// How many properties have a history; with --offline-month.
+    #[arg(long, default_value_t = 100)]
+    properties: u32,
+    /// How often they are read, in seconds; with --offline-month.
+    #[arg(long, default_value_t = 60)]
+    every: u32,
+    /// How large the database may grow, in MiB; with --offline-month.
+    #[arg(long, default_value_t = 1024)]
+    max_mib: u64,
     /// Puts sessions that cut batches between the replicas of every seed.
     #[arg(long)]
     cut: bool,
@@ -40,6 +57,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.offline_day {
         return offline_day();
+    }
+    if arguments.offline_month {
+        return offline_month(&arguments);
     }
     match arguments.seed {
         Some(seed) => one(seed, &arguments),
@@ -70,6 +90,27 @@ fn offline_day() -> ExitCode {
         }
         Err(what) => {
             println!("{what}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn offline_month(arguments: &Arguments) -> ExitCode {
+    let started = Instant::now();
+    let plan = month::Plan {
+        days: arguments.days,
+        properties: arguments.properties,
+        every_s: arguments.every,
+        max_bytes: arguments.max_mib << 20,
+        restarts: 5,
+    };
+    match month::live_through(plan) {
+        Ok(month) => {
+            println!("{month:#?} in {:.1} s", started.elapsed().as_secs_f64());
+            ExitCode::SUCCESS
+        }
+        Err(what) => {
+            println!("{what:#}");
             ExitCode::FAILURE
         }
     }

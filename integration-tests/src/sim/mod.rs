@@ -8,6 +8,7 @@ mod change;
 mod check;
 mod end;
 mod link;
+pub mod month;
 pub mod offline;
 mod sabotage;
 mod shell;

@@ -13,6 +13,7 @@ mod replicas;
 mod service;
 mod steady;
 mod trouble;
+mod upload;
 
 pub use command::{OverrideRequest, Report, ReportError, ReportedChange, Update, Updated};
 pub use figures::Figures;
@@ -20,3 +21,4 @@ pub use handle::{Handle, PendingReport, PendingState, Stopped};
 pub use service::{DeviceTwin, Error, Event, Settings, StartError};
 pub use trouble::{StoreDamage, StoreHealth, StoreTrouble};
 pub use twin_store::Trouble;
+pub use upload::HistoryUpload;

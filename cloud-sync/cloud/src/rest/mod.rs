@@ -7,6 +7,7 @@ mod devices;
 mod events;
 mod guard;
 mod health;
+mod history;
 mod nodes;
 mod openapi;
 mod page;
@@ -89,6 +90,7 @@ impl Rest {
             .route("/api/v1/nodes/{node}/devices", get(devices::list))
             .route(device, get(devices::one))
             .route(&format!("{device}/twin"), get(devices::twin))
+            .route(&format!("{device}/history"), get(history::page))
             .route(&format!("{device}/desired"), patch(desired::set))
             .route(&format!("{device}/desired/{{*property}}"), delete(desired::remove))
             .route("/api/v1/changes", get(changes::list))

@@ -4,7 +4,7 @@ use axum::Json;
 use twin_api::EveryRoute;
 use utoipa::OpenApi;
 
-use super::{changes, desired, devices, events, health, nodes};
+use super::{changes, desired, devices, events, health, history, nodes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,6 +20,7 @@ use super::{changes, desired, devices, events, health, nodes};
         devices::list,
         devices::one,
         devices::twin,
+        history::page,
         desired::set,
         desired::remove,
         changes::list,

@@ -88,6 +88,7 @@ impl App {
         let (commands, _link_commands) = mpsc::channel(1);
         let link_queue = commands.downgrade();
         let settings = Settings {
+            history: twin_store::HistoryBounds::default(),
             data_dir,
             incarnation: Incarnation::new(7),
             limits: Limits::default(),

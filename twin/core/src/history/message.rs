@@ -26,7 +26,8 @@ impl Message {
     pub const MOST_KNOWN: usize = 64;
 }
 
-/// All samples that the edge still has between two places of its log.
+/// All samples that the edge still has between two places of its log: from a place in one run, or the end of the run
+/// before it, to a place in that run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// Where it begins: what comes after this. None: the beginning of the log.

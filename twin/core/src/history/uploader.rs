@@ -35,12 +35,13 @@ pub struct UploadLimits {
 }
 
 impl Default for UploadLimits {
-    /// Batches of 1000 samples or 128 KiB, two under way: history gives way to everything else on the link.
+    /// Batches of 1000 samples or 56 KiB, four under way: history gives way to everything else on the link, and a batch is
+    /// one frame that holds up nothing for long.
     fn default() -> Self {
         Self {
             batch_samples: 1000,
-            batch_bytes: 128 * 1024,
-            window_batches: 2,
+            batch_bytes: 56 * 1024,
+            window_batches: 4,
             ack_timeout: Duration::from_secs(20),
         }
     }
@@ -215,8 +216,10 @@ impl Uploader {
         }
         let token = LogToken(self.next_token);
         self.next_token += 1;
-        self.fetching = Some((token, end));
-        Some(UploadEffect::Fetch { token, after, up_to: end, limit: self.limits.batch_samples })
+        // A batch lies in one run, so that the cloud can tell what it has of it already.
+        let up_to = self.runs.iter().find(|run| run.last > after).map_or(end, |run| run.last);
+        self.fetching = Some((token, up_to));
+        Some(UploadEffect::Fetch { token, after, up_to, limit: self.limits.batch_samples })
     }
 
     /// The answer to [`UploadEffect::Fetch`]: the samples in order, and whether there may be more of them.
@@ -257,7 +260,7 @@ impl Uploader {
     }
 }
 
-/// Makes a batch of as many samples as belong to one run and have room.
+/// Makes a batch of as many samples as have room. They are all of the run in which `up_to` lies.
 fn pack(
     runs: &[Run],
     after: Option<Place>,
@@ -266,16 +269,13 @@ fn pack(
     more: bool,
     most_bytes: usize,
 ) -> Option<(Batch, Place)> {
-    let run_of = |seq: u64| runs.iter().rev().find(|run| run.first <= seq && seq <= run.last);
-    let run = run_of(samples.first().map_or(up_to, |sample| sample.seq))?;
-    let incarnation = run.incarnation;
+    let incarnation = runs.iter().rev().find(|run| run.first <= up_to && up_to <= run.last)?.incarnation;
     let (mut properties, mut packed): (Vec<PropertyId>, Vec<PackedSample>) = (Vec::new(), Vec::new());
     let (mut bytes, mut cut) = (0, more);
     for sample in samples {
         bytes += size(&sample);
-        if sample.seq > run.last || !packed.is_empty() && bytes > most_bytes {
-            // The next run is another batch; up to its beginning this one is whole.
-            cut = sample.seq <= run.last;
+        if !packed.is_empty() && bytes > most_bytes {
+            cut = true;
             break;
         }
         let known = properties.iter().rposition(|id| *id == sample.id);
@@ -286,15 +286,14 @@ fn pack(
         let property = u32::try_from(place).unwrap_or(u32::MAX);
         packed.push(PackedSample { seq: sample.seq, property, reading: sample.reading });
     }
-    let whole = run.last.min(up_to);
-    let seq = if cut { packed.last().map_or(whole, |sample| sample.seq) } else { whole };
+    let seq = if cut { packed.last().map_or(up_to, |sample| sample.seq) } else { up_to };
     let end = Place { incarnation, seq };
     Some((Batch { after, end, properties, samples: packed }, end))
 }
 
 /// About how many bytes a sample takes in a batch.
 fn size(sample: &Sample) -> usize {
-    32 + match &sample.reading.value {
+    48 + match &sample.reading.value {
         None | Some(Value::Bool(_) | Value::Int(_) | Value::Float(_)) => 0,
         Some(Value::String(text)) => text.len(),
         Some(Value::Bytes(bytes)) => bytes.len().div_ceil(3) * 4,

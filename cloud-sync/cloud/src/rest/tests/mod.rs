@@ -1,6 +1,7 @@
 //! Routes with a real store in a temporary folder, called without a socket.
 
 mod bad_input;
+mod history;
 mod routes;
 mod streams;
 
