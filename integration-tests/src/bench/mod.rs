@@ -2,6 +2,7 @@
 
 mod load;
 pub mod modbus;
+pub mod opcua;
 mod process;
 mod raw;
 mod stream;

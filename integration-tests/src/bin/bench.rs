@@ -1,7 +1,7 @@
 //! Measures the edge and the cloud as whole processes, beside a raw loop into SQLite in the same run.
 //!
-//! `cargo run --release -p integration-tests --bin bench` prints a table, and so does `... --bin bench -- modbus`;
-//! docs/benchmarks.md holds both.
+//! `cargo run --release -p integration-tests --bin bench` prints a table, and so do `... --bin bench -- modbus` and `-- opcua`;
+//! docs/benchmarks.md holds all.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -39,6 +39,15 @@ enum Part {
         #[arg(long, default_value_t = 20)]
         seconds: u64,
     },
+    /// Measures the gateway with ten thousand OPC UA items on one server.
+    Opcua {
+        /// Seconds of the measurement.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
+    /// The simulated OPC UA server, a process of its own.
+    #[command(hide = true)]
+    OpcuaPlant,
     /// The simulated Modbus devices, a process of their own.
     #[command(hide = true)]
     ModbusPlant {
@@ -64,6 +73,8 @@ fn main() -> ExitCode {
         match part {
             None => bench::run(&plan).await,
             Some(Part::Modbus { seconds }) => bench::modbus::run(Duration::from_secs(seconds)).await,
+            Some(Part::Opcua { seconds }) => bench::opcua::run(Duration::from_secs(seconds)).await,
+            Some(Part::OpcuaPlant) => bench::opcua::plant().await,
             Some(Part::ModbusPlant { devices, change }) => bench::modbus::plant(devices, change).await,
         }
     });

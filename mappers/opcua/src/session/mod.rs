@@ -3,6 +3,7 @@
 mod call;
 mod items;
 mod names;
+mod places;
 mod sample;
 mod types;
 mod watch;

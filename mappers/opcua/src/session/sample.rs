@@ -7,7 +7,7 @@ use twin_core::Value;
 use super::OpcUaSession;
 use crate::point::Point;
 use crate::status::{doubt, point_fault};
-use crate::value::{moment, value_of};
+use crate::value::{moment, plain_value, value_of};
 
 impl OpcUaSession {
     pub(super) fn sample<'p>(&self, point: &'p Point, answer: Result<DataValue, Fault>) -> Sample<'p, Point> {
@@ -25,7 +25,9 @@ impl OpcUaSession {
         let Some(variant) = &answer.value else {
             return Err(point_fault(StatusCode::BadWaitingForInitialData));
         };
-        let value = {
+        let value = if let Some(plain) = plain_value(variant) {
+            plain?
+        } else {
             let context = self.connection.session().encoding_context().read();
             let part = part_of(variant, point);
             value_of(part.as_ref().unwrap_or(variant), &context.context())?

@@ -10,6 +10,7 @@ use opcua_types::{DataChangeNotification, DataValue, NotificationMessage, Status
 use tokio::sync::Notify;
 
 use super::OpcUaSession;
+use super::places::Places;
 use crate::connection::Connection;
 use crate::point::Point;
 use crate::status::{is_gone, words};
@@ -27,7 +28,7 @@ const MEND_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Watching {
     pub(super) points: Vec<Point>,
     pub(super) sampling: Vec<Duration>,
-    places: BTreeMap<Point, usize>,
+    places: Places,
     pub(super) items: Vec<Item>,
     shared: Arc<Shared>,
     subscription: Subscription,
@@ -104,6 +105,10 @@ impl Watching {
         &self.points[place]
     }
 
+    fn place(&self, point: &Point) -> Option<usize> {
+        self.places.find(&self.points, point)
+    }
+
     /// Its number at the server.
     pub(super) fn subscription(&self) -> Option<u32> {
         self.subscription.id
@@ -120,13 +125,18 @@ impl Watching {
     /// What was told of these points, where it may be believed.
     pub(super) fn told(&self, points: &[Point]) -> Vec<Option<DataValue>> {
         let (told, now) = (self.shared.told(), Instant::now());
-        let value = |point: &Point| told.value(*self.places.get(point)?, now).cloned();
+        let mut next = 0;
+        let value = |point: &Point| {
+            let place = self.places.find_from(&self.points, point, next)?;
+            next = place + 1;
+            told.value(place, now).cloned()
+        };
         points.iter().map(value).collect()
     }
 
     pub(super) fn versions(&self, points: &[&Point]) -> Vec<u64> {
         let told = self.shared.told();
-        points.iter().map(|point| self.places.get(*point).map_or(0, |place| told.version(*place))).collect()
+        points.iter().map(|point| self.place(point).map_or(0, |place| told.version(place))).collect()
     }
 
     /// Points that were asked; those that are good and that the server does not tell of are to be watched anew.
@@ -138,19 +148,20 @@ impl Watching {
     ) {
         let (mut told, now) = (self.shared.told(), Instant::now());
         for ((point, version), answer) in points.iter().zip(versions).zip(answers) {
-            let (Some(place), Ok(value)) = (self.places.get(*point), answer) else { continue };
-            let item = &self.items[*place];
-            let is_lost = item.id.is_none() || (told.version(*place) > 0 && told.is_bad(*place));
+            let place = self.places.find(&self.points, point);
+            let (Some(place), Ok(value)) = (place, answer) else { continue };
+            let item = &self.items[place];
+            let is_lost = item.id.is_none() || (told.version(place) > 0 && told.is_bad(place));
             if is_lost && !item.is_hopeless && !value.status().is_bad() {
-                self.to_mend.push(*place);
+                self.to_mend.push(place);
             }
-            told.handle_read(*place, *version, value, now);
+            told.handle_read(place, *version, value, now);
         }
     }
 
     pub(super) fn handle_written(&self, point: &Point) {
-        if let Some(place) = self.places.get(point) {
-            self.shared.told().handle_written(*place);
+        if let Some(place) = self.place(point) {
+            self.shared.told().handle_written(place);
         }
     }
 
@@ -193,19 +204,20 @@ impl OpcUaSession {
         for orphan in self.connection.take_orphans() {
             self.connection.delete_subscription(orphan).await;
         }
-        let mut places = BTreeMap::new();
+        let mut watched: BTreeMap<&Point, usize> = BTreeMap::new();
         let (mut points, mut sampling) = (Vec::new(), Vec::new());
         for watch in watches.iter().filter(|watch| watch.point.is_watched()) {
             let every = watch.point.sampling(watch.every);
-            if let Some(place) = places.get(&watch.point) {
+            if let Some(place) = watched.get(&watch.point) {
                 let slot: &mut Duration = &mut sampling[*place];
                 *slot = every.min(*slot);
                 continue;
             }
-            places.insert(watch.point.clone(), points.len());
+            watched.insert(&watch.point, points.len());
             points.push(watch.point.clone());
             sampling.push(every);
         }
+        let places = Places::new(&points);
         if points.is_empty() {
             return Ok(());
         }

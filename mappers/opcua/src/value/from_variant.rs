@@ -11,8 +11,23 @@ use super::json::json_of;
 /// # Errors
 /// [`Fault::NotAValue`] when it holds none, for example NaN.
 pub fn value_of(variant: &Variant, context: &Context<'_>) -> Result<Value, Fault> {
+    if let Some(plain) = plain_value(variant) {
+        return plain;
+    }
+    if let Variant::Variant(inner) = variant {
+        return value_of(inner, context);
+    }
+    let Variant::DataValue(inner) = variant else { return json_of(variant, context).map(Value::Json) };
+    inner.value.as_ref().map_or_else(
+        || Err(Fault::NotAValue("the server has no value".into())),
+        |value| value_of(value, context),
+    )
+}
+
+/// The value of a variant that needs nothing to be understood; none where it needs the types of the server.
+pub(crate) fn plain_value(variant: &Variant) -> Option<Result<Value, Fault>> {
     let float = |number: f64| Value::float(number).map_err(|_| Fault::NotAValue(format!("{number}")));
-    match variant {
+    Some(match variant {
         Variant::Empty => Err(Fault::NotAValue("the server has no value".into())),
         Variant::Boolean(bit) => Ok(Value::Bool(*bit)),
         Variant::SByte(number) => Ok(Value::Int((*number).into())),
@@ -28,11 +43,6 @@ pub fn value_of(variant: &Variant, context: &Context<'_>) -> Result<Value, Fault
         Variant::Float(number) => float(shortest(*number)),
         Variant::Double(number) => float(*number),
         Variant::ByteString(bytes) => Ok(Value::Bytes(bytes.as_ref().to_vec())),
-        Variant::Variant(inner) => value_of(inner, context),
-        Variant::DataValue(inner) => inner.value.as_ref().map_or_else(
-            || Err(Fault::NotAValue("the server has no value".into())),
-            |value| value_of(value, context),
-        ),
         Variant::String(_)
         | Variant::DateTime(_)
         | Variant::Guid(_)
@@ -42,10 +52,12 @@ pub fn value_of(variant: &Variant, context: &Context<'_>) -> Result<Value, Fault
         | Variant::LocalizedText(_)
         | Variant::NodeId(_)
         | Variant::ExpandedNodeId(_) => Ok(Value::String(text_of(variant))),
-        Variant::ExtensionObject(_) | Variant::DiagnosticInfo(_) | Variant::Array(_) => {
-            json_of(variant, context).map(Value::Json)
-        }
-    }
+        Variant::Variant(_)
+        | Variant::DataValue(_)
+        | Variant::ExtensionObject(_)
+        | Variant::DiagnosticInfo(_)
+        | Variant::Array(_) => return None,
+    })
 }
 
 /// What is best written as text.

@@ -4,6 +4,6 @@ mod from_variant;
 mod into_variant;
 mod json;
 
-pub(crate) use from_variant::moment;
 pub use from_variant::value_of;
+pub(crate) use from_variant::{moment, plain_value};
 pub use into_variant::{Shape, variant_of};

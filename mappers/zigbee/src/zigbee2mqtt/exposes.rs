@@ -29,8 +29,8 @@ pub enum Meaning {
     },
     /// A number.
     Numeric,
-    /// One of several texts.
-    Choice(Vec<String>),
+    /// One of several texts, or of several numbers.
+    Choice(Vec<Json>),
     /// Text.
     Text,
     /// Anything else, as it is.
@@ -90,7 +90,8 @@ fn meaning(kind: &str, item: &Json) -> Meaning {
         "numeric" => Meaning::Numeric,
         "enum" => {
             let values = item.get("values").and_then(Json::as_array).into_iter().flatten();
-            Meaning::Choice(values.filter_map(Json::as_str).take(256).map(str::to_owned).collect())
+            let plain = |value: &&Json| value.is_string() || value.is_number();
+            Meaning::Choice(values.filter(plain).take(256).cloned().collect())
         }
         "text" => Meaning::Text,
         _ => Meaning::Other,
@@ -136,10 +137,10 @@ impl Feature {
                     Err(wrong())
                 }
             }
-            (Meaning::Numeric, Json::Number(number)) => match number.as_i64() {
-                Some(whole) => Ok(Value::Int(whole)),
-                None => number.as_f64().and_then(|number| Value::float(number).ok()).ok_or_else(wrong),
-            },
+            (Meaning::Numeric, Json::Number(_)) => number(json).ok_or_else(wrong),
+            (Meaning::Choice(values), Json::Number(_)) if values.contains(json) => {
+                number(json).ok_or_else(wrong)
+            }
             (Meaning::Choice(_) | Meaning::Text, Json::String(text)) if text.len() <= Value::MAX_BYTES => {
                 Ok(Value::String(text.clone()))
             }
@@ -163,10 +164,13 @@ impl Feature {
             (Meaning::Binary { on, off }, Value::Bool(bit)) => Ok(if *bit { on } else { off }.clone()),
             (Meaning::Numeric, Value::Int(number)) => Ok(Json::from(*number)),
             (Meaning::Numeric, Value::Float(number)) => Ok(Json::from(number.get())),
-            (Meaning::Choice(values), Value::String(text)) if values.contains(text) => {
-                Ok(Json::from(text.as_str()))
-            }
-            (Meaning::Choice(values), Value::String(_)) => {
+            (Meaning::Choice(values), Value::String(_) | Value::Int(_) | Value::Float(_)) => {
+                let json = value.to_json();
+                if values.contains(&json) {
+                    return Ok(json);
+                }
+                let shown = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let values: Vec<String> = values.iter().map(shown).collect();
                 Err(Fault::Unsuitable(format!("the property takes one of {}", values.join(", "))))
             }
             (Meaning::Text, Value::String(text)) => Ok(Json::from(text.as_str())),
@@ -181,6 +185,10 @@ impl Feature {
             ) => Err(wrong()),
         }
     }
+}
+
+fn number(json: &Json) -> Option<Value> {
+    json.as_i64().map(Value::Int).or_else(|| Value::float(json.as_f64()?).ok())
 }
 
 /// What is in a state at a name with dots.
