@@ -1,56 +1,16 @@
 //! Who may do what over REST, with a real gateway, its own command line and curl.
 
-use std::process::{Command, Output};
+use std::process::Command;
 
-use integration_tests::harness::{Edge, Reply, binary, curl, eventually};
+use integration_tests::harness::{Secured, binary};
 use rights::{Need, Role};
 use serde_json::Value;
 
 const DEVICES: &str = "devices:\n  dev-0:\n    properties:\n      a: { type: int, access: read_write }\n";
 
 /// A gateway that asks for a token on loopback too.
-struct Plant {
-    edge: Edge,
-}
-
-impl Plant {
-    async fn start() -> Self {
-        let mut edge = Edge::prepare("plant-1", None, None, DEVICES);
-        let text = std::fs::read_to_string(edge.config()).unwrap();
-        let text = text.replace("  api: { listen:", "  api: { loopback: token, listen:");
-        std::fs::write(edge.config(), text).unwrap();
-        edge.launch();
-        let plant = Self { edge };
-        eventually("the gateway lives", async || match plant.curl("/healthz", &[]).status {
-            200 => Ok(()),
-            status => Err(status.to_string()),
-        })
-        .await;
-        plant
-    }
-
-    fn cli(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(binary("twinspan"));
-        command.args(args).env("TWINSPAN_DATA_DIR", self.edge.folder().join("data"));
-        command.output().unwrap()
-    }
-
-    fn token(&self, name: &str, role: Role, more: &[&str]) -> String {
-        let args = [&["token", "create", "--name", name, "--role", role.word()], more].concat();
-        let output = self.cli(&args);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    fn curl(&self, path: &str, args: &[&str]) -> Reply {
-        let url = format!("http://{}{path}", self.edge.api());
-        curl(&self.edge.folder(), 10, &[args, &[url.as_str()]].concat())
-    }
-
-    fn with_token(&self, token: &str, path: &str, args: &[&str]) -> Reply {
-        let header = format!("Authorization: Bearer {token}");
-        self.curl(path, &[args, &["-H", header.as_str()]].concat())
-    }
+async fn plant() -> Secured {
+    Secured::start(DEVICES, "loopback: token,", "").await
 }
 
 fn routes() -> Vec<(String, String)> {
@@ -82,9 +42,9 @@ fn filled(path: &str) -> String {
 
 #[tokio::test]
 async fn every_route_is_open_to_its_role_and_those_above_and_to_nobody_else() {
-    let plant = Plant::start().await;
+    let plant = plant().await;
     let tokens: Vec<(Role, String)> =
-        Role::ALL.into_iter().map(|role| (role, plant.token(role.word(), role, &[]))).collect();
+        Role::ALL.into_iter().map(|role| (role, plant.token(role.word(), role.word(), &[]))).collect();
     let routes = routes();
     assert!(routes.len() > 15, "{routes:?}");
     for (method, path) in routes {
@@ -128,8 +88,8 @@ async fn every_route_is_open_to_its_role_and_those_above_and_to_nobody_else() {
 
 #[tokio::test]
 async fn a_token_opens_while_it_holds_and_its_revocation_ends_what_it_has_opened() {
-    let plant = Plant::start().await;
-    let token = plant.token("hmi-1", Role::Operator, &["--expires", "1h"]);
+    let plant = plant().await;
+    let token = plant.token("hmi-1", "operator", &["--expires", "1h"]);
     assert_eq!(plant.with_token(&token, "/api/v1/status", &[]).status, 200);
     let path = "/api/v1/devices/default/dev-0/override";
     let set = plant.with_token(&token, path, &["-X", "PATCH", "--json", "{\"a\": 5}"]);
@@ -157,7 +117,7 @@ async fn a_token_opens_while_it_holds_and_its_revocation_ends_what_it_has_opened
 
 #[tokio::test]
 async fn whoever_guesses_has_to_wait() {
-    let plant = Plant::start().await;
+    let plant = plant().await;
     for n in 0..10 {
         let reply = plant.with_token(&format!("twinspan_{n}"), "/api/v1/status", &[]);
         assert_eq!(reply.status, 401, "{}", reply.text);

@@ -208,8 +208,9 @@ fn publish(port: u16, topic: &str, body: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Where a program of the system is.
-pub(super) fn found(name: &str) -> Option<PathBuf> {
+/// Where a program of the system is, if it is there.
+#[must_use]
+pub fn found(name: &str) -> Option<PathBuf> {
     search(name)
 }
 
