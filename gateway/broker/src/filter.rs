@@ -64,4 +64,53 @@ mod tests {
             assert!(!is_within(filter, &devices), "{filter}");
         }
     }
+
+    /// MQTT 5, 4.7: whether a topic matches a filter.
+    fn matches(filter: &[&str], topic: &[&str]) -> bool {
+        match (filter, topic) {
+            (["#"], _) => true,
+            (["+", filter @ ..], [_, topic @ ..]) => matches(filter, topic),
+            ([level, filter @ ..], [other, topic @ ..]) => level == other && matches(filter, topic),
+            ([], []) => true,
+            (_, _) => false,
+        }
+    }
+
+    #[test]
+    fn no_filter_that_is_within_matches_a_topic_of_another_device() {
+        let devices: BTreeSet<DeviceId> = ["oven", "hall/fan"].map(|name| name.parse().unwrap()).into();
+        let words = ["default", "hall", "oven", "fan", "twin", "state", "update", "delta", "get", "+", "#"];
+        let ends = [
+            &["twin", "update"][..],
+            &["twin", "update", "delta"],
+            &["state", "update"],
+            &["twin", "get", "result"],
+        ];
+        let names = ["default", "hall", "oven", "fan", "twin", "state", "update"];
+        let mut topics = Vec::new();
+        for end in ends {
+            for name in names {
+                topics.push([&["$hw", "events", "device", name][..], end].concat());
+                for namespace in names {
+                    topics.push([&["$hw", "events", "device", namespace, name][..], end].concat());
+                }
+            }
+        }
+        let mut random = fastrand::Rng::with_seed(7);
+        let (mut within, mut matched) = (0, 0);
+        for _ in 0..200_000 {
+            let mut filter = vec!["$hw", "events", "device"];
+            filter.extend((0..random.usize(0..=6)).map(|_| words[random.usize(0..words.len())]));
+            if !is_within(&filter.join("/"), &devices) {
+                continue;
+            }
+            within += 1;
+            for topic in topics.iter().filter(|topic| matches(&filter, topic)) {
+                let parsed: Topic = topic.join("/").parse().unwrap();
+                assert!(devices.contains(parsed.device().unwrap()), "{filter:?} matches {topic:?}");
+                matched += 1;
+            }
+        }
+        assert!(within > 500 && matched > 100, "{within} filters, {matched} topics");
+    }
 }

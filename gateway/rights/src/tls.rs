@@ -279,6 +279,27 @@ mod tests {
     }
 
     #[test]
+    fn files_that_change_are_read_again_and_broken_ones_leave_the_certificate_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let (cert, key) = self_signed(dir.path(), &[]).unwrap();
+        let files = TlsFiles { cert: cert.clone(), key: key.clone(), client_ca: None };
+        let certificate = Certificate::load(files, &[]).unwrap();
+        let looks_again = || {
+            let mut state = certificate.state.lock().unwrap();
+            state.looked_at = state.looked_at.checked_sub(LOOKED_AT_EVERY).unwrap();
+            drop(state);
+            certificate.config()
+        };
+        let first = certificate.config();
+        assert!(Arc::ptr_eq(&first, &looks_again()), "nothing has changed");
+        fs::write(&cert, "not a certificate").unwrap();
+        assert!(Arc::ptr_eq(&first, &looks_again()));
+        fs::remove_file(&cert).unwrap();
+        self_signed(dir.path(), &["other.example".to_owned()]).unwrap();
+        assert!(!Arc::ptr_eq(&first, &looks_again()));
+    }
+
+    #[test]
     fn a_file_that_is_missing_or_wrong_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let (cert, key) = self_signed(dir.path(), &[]).unwrap();
