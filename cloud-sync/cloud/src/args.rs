@@ -28,6 +28,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Nodes.
+    Node {
+        #[command(subcommand)]
+        command: NodeCommand,
+    },
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -36,6 +41,28 @@ pub(crate) enum Command {
 pub(crate) enum TokenCommand {
     /// Make a token with which one node can join once. Works while the server runs.
     Create(Create),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeCommand {
+    /// Take back all certificates of a node: it is cut off at once, and joins again with a new token only.
+    Revoke(Revoke),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Revoke {
+    /// The node.
+    #[arg(value_name = "NAME")]
+    pub(crate) node: NodeName,
+    /// The server's data folder.
+    #[arg(long, value_name = "DIR", default_value = "twinspan-cloud-data", env = "TWINSPAN_CLOUD_DATA")]
+    data: PathBuf,
+}
+
+impl Revoke {
+    pub(crate) fn settings(&self) -> Settings {
+        Settings::new(self.data.clone())
+    }
 }
 
 #[derive(Debug, clap::Args)]

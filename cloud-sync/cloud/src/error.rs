@@ -53,6 +53,9 @@ pub enum Error {
     /// A join token cannot be made.
     #[error(transparent)]
     Token(#[from] cloudhub::TokenError),
+    /// A node's certificates cannot be taken back.
+    #[error(transparent)]
+    Revoke(#[from] cloudhub::RevokeError),
     /// The system gives no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(getrandom::Error),

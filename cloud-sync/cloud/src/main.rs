@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use twinspan_cloud::{Cloud, Error, openapi_document};
 
-use args::{Args, Command, TokenCommand};
+use args::{Args, Command, NodeCommand, TokenCommand};
 
 /// The settings are bad.
 const BAD_SETTINGS: u8 = 64;
@@ -68,6 +68,12 @@ fn run(args: Args) -> anyhow::Result<()> {
                 Cloud::new(create.settings()).create_join_token(create.node, create.ttl).await
             })?;
             writeln!(std::io::stdout(), "{token}").context("the token cannot be printed")
+        }
+        Command::Node { command: NodeCommand::Revoke(revoke) } => {
+            Cloud::new(revoke.settings()).revoke_node(&revoke.node)?;
+            let node = &revoke.node;
+            writeln!(std::io::stdout(), "the certificates of {node} are revoked; `twinspan-cloud token create --node {node}` lets it join again")
+                .context("the answer cannot be printed")
         }
         Command::Openapi => {
             let text = openapi_document().to_pretty_json().context("the document cannot be written")?;

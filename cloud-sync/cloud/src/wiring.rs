@@ -82,6 +82,14 @@ impl Cloud {
         self.bind().await?.run(stop).await
     }
 
+    /// Takes back all certificates of a node, whether or not a server runs on the same folder.
+    ///
+    /// # Errors
+    /// [`Error`] when the folder cannot be used.
+    pub fn revoke_node(&self, node: &NodeName) -> Result<(), Error> {
+        Ok(cloudhub::revoke_node(&self.settings.data, node)?)
+    }
+
     /// Makes a join token, whether or not a server runs on the same folder.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
@@ -13,7 +13,7 @@ use rcgen::{
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sync_proto::CaPin;
-use twin_core::NodeName;
+use twin_core::{NodeName, Timestamp};
 
 const FILE: &str = "ca.pem";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -61,6 +61,7 @@ pub struct Ca {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
     pem: String,
+    dir: PathBuf,
 }
 
 impl Ca {
@@ -72,24 +73,30 @@ impl Ca {
         let path = dir.join(FILE);
         let named = |source| CaError::File { path: path.display().to_string(), source };
         match fs::read_to_string(&path) {
-            Ok(text) => Self::from_pem(&text)
+            Ok(text) => Self::from_pem(dir, &text)
                 .map_err(|why| CaError::Damaged { path: path.display().to_string(), why }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let text = create()?;
                 store(dir, &path, &text).map_err(named)?;
-                Self::from_pem(&text).map_err(CaError::Make)
+                Self::from_pem(dir, &text).map_err(CaError::Make)
             }
             Err(error) => Err(named(error)),
         }
     }
 
-    fn from_pem(text: &str) -> Result<Self, String> {
+    fn from_pem(dir: &Path, text: &str) -> Result<Self, String> {
         let key = KeyPair::from_pem(text).map_err(|e| e.to_string())?;
         let certificate = CertificateDer::from_pem_slice(text.as_bytes()).map_err(|e| e.to_string())?;
         let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|e| e.to_string())?;
         let start = text.find("-----BEGIN CERTIFICATE-----").ok_or("it has no certificate")?;
         let pem = text.get(start..).unwrap_or_default().to_owned();
-        Ok(Self { issuer, certificate, pem })
+        Ok(Self { issuer, certificate, pem, dir: dir.to_owned() })
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The CA's certificate.
@@ -150,6 +157,13 @@ pub(crate) fn node_of(certificate: &CertificateDer<'_>) -> Option<NodeName> {
         (Some(name), None) => name.as_str().ok()?.parse().ok(),
         (_, _) => None,
     }
+}
+
+/// When a certificate of this CA was made: it is valid since a day before.
+pub(crate) fn issued(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let begin = parsed.validity().not_before.timestamp().checked_mul(1000)?;
+    Some(Timestamp::from_millis(begin).after(DAY))
 }
 
 fn leaf(name: &str, usage: ExtendedKeyUsagePurpose) -> Result<CertificateParams, CaError> {

@@ -93,8 +93,11 @@ impl Carry {
                     self.session.close(Code::Stopping, "the cloud is being stopped".to_owned());
                 }
                 () = fenced(self.entry.as_ref()), if !over => {
-                    let reason = "a newer connection of this node has taken over".to_owned();
-                    self.session.close(Code::Superseded, reason);
+                    let (code, reason) = match self.entry.as_ref().is_some_and(|entry| entry.claim.is_revoked()) {
+                        true => (Code::Other("revoked".to_owned()), "the certificates of this node were revoked"),
+                        false => (Code::Superseded, "a newer connection of this node has taken over"),
+                    };
+                    self.session.close(code, reason.to_owned());
                 }
                 ready = writable(&mut sink, outgoing.is_some()), if outgoing.is_some() || unflushed => {
                     unflushed = outgoing.is_some();

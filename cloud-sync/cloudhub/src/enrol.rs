@@ -1,20 +1,23 @@
-//! `POST /v1/enrol`.
+//! `POST /v1/enrol` and `POST /v1/renew`.
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest as _, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use cloud_store::{CloudStore, RedeemError, TokenRefused};
+use serde::de::DeserializeOwned;
 use sync_proto::enrol::MAX_ENROL_BYTES;
-use sync_proto::{Enrol, EnrolRefused, EnrolRefusedCode as Code, Enrolled};
+use sync_proto::{Enrol, EnrolRefused, EnrolRefusedCode as Code, Enrolled, Renew};
 use tracing::{error, info, warn};
+use twin_core::NodeName;
 
 use crate::ca::{Ca, CaError};
 use crate::clock::wall;
+use crate::router::{Identity, Peer};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Enrolment {
@@ -27,6 +30,27 @@ pub(crate) async fn enrol(State(enrolment): State<Enrolment>, request: Request) 
         Ok(Json(request)) => enrolment.enrol(&request).await,
         Err(refused) => Err(refused),
     };
+    respond(answer)
+}
+
+pub(crate) async fn renew(
+    State(enrolment): State<Enrolment>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response {
+    let Identity::Node(node) = &peer.identity else {
+        let reason = "a certificate is renewed over TLS with the one before: show it, or enrol with a token";
+        let refused = EnrolRefused { code: Code::BadRequest, reason: reason.to_owned() };
+        return (StatusCode::UNAUTHORIZED, Json(refused)).into_response();
+    };
+    let answer = match read(request).await {
+        Ok(Json(Renew { csr_pem })) => enrolment.renew(node, &csr_pem),
+        Err(refused) => Err(refused),
+    };
+    respond(answer)
+}
+
+fn respond(answer: Result<Enrolled, EnrolRefused>) -> Response {
     match answer {
         Ok(enrolled) => Json(enrolled).into_response(),
         Err(refused) => {
@@ -36,7 +60,7 @@ pub(crate) async fn enrol(State(enrolment): State<Enrolment>, request: Request) 
     }
 }
 
-async fn read(request: Request) -> Result<Json<Enrol>, EnrolRefused> {
+async fn read<T: DeserializeOwned>(request: Request) -> Result<Json<T>, EnrolRefused> {
     let too_large = || refused(Code::TooLarge, "an enrolment request has at most 64 KiB");
     // Said before the body is asked for: who is still sending when the answer comes may not get to read it.
     let length = request.headers().get(CONTENT_LENGTH).and_then(|l| l.to_str().ok()?.parse::<usize>().ok());
@@ -67,13 +91,7 @@ impl Enrolment {
         if token.pin() != self.ca.pin() {
             return Err(refused(Code::TokenMismatch, "the token was made by another cloud"));
         }
-        let certificate_pem = self.ca.node_certificate(node, csr_pem).map_err(|error| match error {
-            CaError::BadRequest(why) => refused(Code::BadRequest, why),
-            CaError::File { .. } | CaError::Damaged { .. } | CaError::Make(_) => {
-                error!(%node, %error, "no certificate for a node");
-                refused(Code::Internal, "the cloud cannot make the certificate; its log says why")
-            }
-        })?;
+        let certificate_pem = self.certificate(node, csr_pem)?;
         match self.store.redeem_join_token(node, token.secret().sha256(), wall()).await {
             Ok(()) => {}
             Err(RedeemError::Refused(why)) => {
@@ -92,5 +110,22 @@ impl Enrolment {
         }
         info!(%node, "a node has joined");
         Ok(Enrolled { certificate_pem, ca_pem: self.ca.certificate_pem().to_owned() })
+    }
+
+    /// The node has shown its certificate, which was checked with the connection.
+    fn renew(&self, node: &NodeName, csr_pem: &str) -> Result<Enrolled, EnrolRefused> {
+        let certificate_pem = self.certificate(node, csr_pem)?;
+        info!(%node, "the certificate of a node was renewed");
+        Ok(Enrolled { certificate_pem, ca_pem: self.ca.certificate_pem().to_owned() })
+    }
+
+    fn certificate(&self, node: &NodeName, csr_pem: &str) -> Result<String, EnrolRefused> {
+        self.ca.node_certificate(node, csr_pem).map_err(|error| match error {
+            CaError::BadRequest(why) => refused(Code::BadRequest, why),
+            CaError::File { .. } | CaError::Damaged { .. } | CaError::Make(_) => {
+                error!(%node, %error, "no certificate for a node");
+                refused(Code::Internal, "the cloud cannot make the certificate; its log says why")
+            }
+        })
     }
 }

@@ -20,12 +20,15 @@ use crate::enrol::Enrolment;
 use crate::listener::Listener;
 use crate::opening::Shared;
 use crate::registry::NodeRegistry;
+use crate::revoked::Revocations;
 use crate::router::router;
 use crate::settings::{Listen, Settings};
 use crate::tls::server_config;
 
 /// How long the links may take to say goodbye.
 const GRACE: Duration = Duration::from_secs(3);
+/// How often it is looked at whether a node's certificates were taken back.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 /// Opened WebSockets on their way to the task that owns them.
 const HANDOFF: usize = 64;
 
@@ -105,7 +108,9 @@ impl CloudHub {
     /// # Errors
     /// [`Error`] when the server's certificate cannot be made, or the store is closed before `stop`.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let tls = Arc::new(server_config(&self.ca, &self.settings.host_names)?);
+        let revocations = Revocations::open(self.ca.dir());
+        let mut look = tokio::time::interval(LOOKED_AT_EVERY);
+        let tls = Arc::new(server_config(&self.ca, &self.settings.host_names, revocations.clone())?);
         let (handoff, mut accepted) = mpsc::channel(HANDOFF);
         let enrolment = Enrolment { ca: self.ca, store: self.store.clone() };
         let router = router(enrolment, handoff);
@@ -135,6 +140,10 @@ impl CloudHub {
                     links.spawn(carry(next, shared.clone(), self.settings.timing, stop.clone()));
                 }
                 _ = links.join_next(), if !links.is_empty() => {}
+                _ = look.tick() => {
+                    revocations.look();
+                    shared.registry.end_revoked(&revocations);
+                }
                 change = changes.recv() => match change {
                     Ok(committed) => shared.registry.route(&committed),
                     Err(RecvError::Lagged(missed)) => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloud_store::Committed;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use twin_core::{NodeName, Timestamp};
 
 use crate::inbox::Inbox;
+use crate::revoked::Revocations;
 
 /// A node that is connected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +45,7 @@ struct Inner {
 struct Slot {
     claim: u64,
     fence: CancellationToken,
+    revoked: Arc<AtomicBool>,
     inbox: Arc<Inbox>,
     /// Held by the connection that speaks for the node.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -66,6 +68,8 @@ pub(crate) struct Claim {
     number: u64,
     /// Cancelled when a newer connection has claimed the node.
     pub(crate) fence: CancellationToken,
+    /// Set before the fence when the node's certificates were taken back.
+    revoked: Arc<AtomicBool>,
     pub(crate) inbox: Arc<Inbox>,
     turn: Arc<tokio::sync::Mutex<()>>,
     last_seen: Arc<AtomicI64>,
@@ -108,9 +112,11 @@ impl NodeRegistry {
         let number = older.as_ref().map_or(0, |slot| slot.claim + 1);
         let turn = older.map_or_else(Arc::default, |slot| slot.turn);
         let (fence, inbox) = (CancellationToken::new(), Arc::<Inbox>::default());
+        let revoked: Arc<AtomicBool> = Arc::default();
         let slot = Slot {
             claim: number,
             fence: fence.clone(),
+            revoked: Arc::clone(&revoked),
             inbox: Arc::clone(&inbox),
             turn: Arc::clone(&turn),
             connected: None,
@@ -121,9 +127,21 @@ impl NodeRegistry {
             node: node.clone(),
             number,
             fence,
+            revoked,
             inbox,
             turn,
             last_seen: Arc::default(),
+        }
+    }
+
+    /// Ends the connections of nodes whose certificates were taken back since they connected.
+    pub(crate) fn end_revoked(&self, revocations: &Revocations) {
+        for (node, slot) in self.lock().iter() {
+            let since = slot.connected.as_ref().map(|connected| connected.since);
+            if since.is_some_and(|since| revocations.is_revoked(node, since)) {
+                slot.revoked.store(true, Ordering::Release);
+                slot.fence.cancel();
+            }
         }
     }
 
@@ -180,6 +198,11 @@ impl Claim {
             slot.connected = Some(Connected { since: now, last_seen, address, software });
         }
         self.registry.announce();
+    }
+
+    /// Whether the fence fell because the node's certificates were taken back.
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::Acquire)
     }
 
     /// Something came from the node.

@@ -1,4 +1,4 @@
-//! The two routes of the link port.
+//! The routes of the link port.
 
 use std::net::SocketAddr;
 
@@ -9,12 +9,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, post};
 use axum::{Json, Router};
 use serde_json::json;
-use sync_proto::enrol::{ENROL_PATH, MAX_ENROL_BYTES};
+use sync_proto::enrol::{ENROL_PATH, MAX_ENROL_BYTES, RENEW_PATH};
 use sync_proto::{FrameLimits, LINK_PATH, SUBPROTOCOL};
 use tokio::sync::mpsc;
 use twin_core::NodeName;
 
-use crate::enrol::{Enrolment, enrol};
+use crate::enrol::{Enrolment, enrol, renew};
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone)]
@@ -44,6 +44,7 @@ pub(crate) fn router(enrolment: Enrolment, accepted: mpsc::Sender<Accepted>) -> 
     let link = Router::new().route(LINK_PATH, any(link)).with_state(accepted);
     Router::new()
         .route(ENROL_PATH, post(enrol))
+        .route(RENEW_PATH, post(renew))
         .layer(DefaultBodyLimit::max(MAX_ENROL_BYTES))
         .with_state(enrolment)
         .merge(link)

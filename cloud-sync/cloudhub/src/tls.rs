@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use rustls::crypto::ring;
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 
 use crate::ca::{Ca, CaError};
+use crate::revoked::{NotRevoked, Revocations};
 
-pub(crate) fn server_config(ca: &Ca, host_names: &[String]) -> Result<ServerConfig, CaError> {
+pub(crate) fn server_config(
+    ca: &Ca,
+    host_names: &[String],
+    revocations: Revocations,
+) -> Result<ServerConfig, CaError> {
     let made = |e: rustls::Error| CaError::Make(e.to_string());
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore::empty();
@@ -17,6 +22,7 @@ pub(crate) fn server_config(ca: &Ca, host_names: &[String]) -> Result<ServerConf
         .allow_unauthenticated()
         .build()
         .map_err(|e| CaError::Make(e.to_string()))?;
+    let verifier = Arc::new(NotRevoked { inner: verifier, revocations });
     let (chain, key) = ca.server_certificate(host_names)?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -24,6 +30,8 @@ pub(crate) fn server_config(ca: &Ca, host_names: &[String]) -> Result<ServerConf
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)
         .map_err(made)?;
+    // Who resumes a session does not show the certificate again.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -1,4 +1,4 @@
-//! Getting the node's certificate with a join token.
+//! Getting the node's certificate: the first with a join token, each later one with the one before.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -6,11 +6,13 @@ use hyper::client::conn::http1;
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use sync_proto::enrol::{ENROL_PATH, MAX_ENROL_BYTES};
-use sync_proto::{CaPin, Enrol, EnrolRefused, Enrolled, JoinToken};
+use serde::Serialize;
+use sync_proto::enrol::{ENROL_PATH, MAX_ENROL_BYTES, RENEW_PATH};
+use sync_proto::{CaPin, Enrol, EnrolRefused, Enrolled, JoinToken, Renew};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tracing::info;
+use twin_core::NodeName;
 
 use crate::connect::{tls, within};
 use crate::error::LinkError;
@@ -26,19 +28,39 @@ pub(crate) async fn enrol(settings: &Settings, token: &JoinToken) -> Result<(), 
     }
     let stream = connect(url, token.pin()).await?;
     let failed = |e: rcgen::Error| LinkError::Enrol(e.to_string());
-    let key = KeyPair::generate().map_err(failed)?;
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, node.as_str());
-    let csr_pem = params.serialize_request(&key).and_then(|csr| csr.pem()).map_err(failed)?;
+    let (key, csr_pem) = request(node).map_err(failed)?;
     let request = Enrol { token: token.clone(), node: node.clone(), csr_pem };
-    let enrolled = within(url, "enrolment", post(url, stream, &request)).await??;
+    let enrolled = within(url, "enrolment", post(url, ENROL_PATH, stream, &request)).await??;
     let key_pem = key.serialize_pem();
     check(&enrolled, &key_pem, token.pin())?;
     identity::store(&settings.state_dir, &key_pem, &enrolled.certificate_pem, &enrolled.ca_pem)
         .map_err(LinkError::Store)?;
     info!(%node, "the node has joined the cloud and has its certificate");
     Ok(())
+}
+
+/// Asks the cloud for the next certificate, with the one that is stored, and stores it: key and certificate change together.
+pub(crate) async fn renew(settings: &Settings, identity: Identity) -> Result<(), LinkError> {
+    let Settings { url, node, .. } = settings;
+    let pin = identity.pin();
+    let config = crate::tls::mutual(identity).map_err(|e| LinkError::Tls(e.to_string()))?;
+    let stream = tls(url, config).await?;
+    let (key, csr_pem) = request(node).map_err(|e| LinkError::Enrol(e.to_string()))?;
+    let enrolled = within(url, "renewal", post(url, RENEW_PATH, stream, &Renew { csr_pem })).await??;
+    let key_pem = key.serialize_pem();
+    check(&enrolled, &key_pem, pin)?;
+    identity::store(&settings.state_dir, &key_pem, &enrolled.certificate_pem, &enrolled.ca_pem)
+        .map_err(LinkError::Store)
+}
+
+/// A new key, and the request for its certificate.
+fn request(node: &NodeName) -> Result<(KeyPair, String), rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, node.as_str());
+    let csr_pem = params.serialize_request(&key).and_then(|csr| csr.pem())?;
+    Ok((key, csr_pem))
 }
 
 async fn connect(url: &CloudUrl, pin: CaPin) -> Result<TlsStream<TcpStream>, LinkError> {
@@ -51,11 +73,16 @@ async fn connect(url: &CloudUrl, pin: CaPin) -> Result<TlsStream<TcpStream>, Lin
 }
 
 /// One POST over a connection of its own.
-async fn post(url: &CloudUrl, stream: TlsStream<TcpStream>, enrol: &Enrol) -> Result<Enrolled, LinkError> {
+async fn post(
+    url: &CloudUrl,
+    path: &str,
+    stream: TlsStream<TcpStream>,
+    body: &impl Serialize,
+) -> Result<Enrolled, LinkError> {
     let failed = |e: hyper::Error| LinkError::Enrol(e.to_string());
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
-    let body = serde_json::to_vec(enrol).map_err(|e| LinkError::Enrol(e.to_string()))?;
-    let request = Request::post(ENROL_PATH)
+    let body = serde_json::to_vec(body).map_err(|e| LinkError::Enrol(e.to_string()))?;
+    let request = Request::post(path)
         .header(header::HOST, url.authority())
         .header(header::CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(body)))

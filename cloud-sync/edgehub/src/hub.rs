@@ -18,6 +18,7 @@ use crate::enrol::enrol;
 use crate::error::{Error, LinkError};
 use crate::identity::{self, Identity};
 use crate::port::{HistoryPort, TwinPort};
+use crate::renew::keep_renewed;
 use crate::settings::Settings;
 use crate::status::{LinkState, LinkStatus};
 use crate::tls::mutual;
@@ -140,22 +141,24 @@ impl EdgeHub {
         let (clock, twin, history) = (Clock::start(), &mut self.twin, &mut self.history);
         let mut was_established = false;
         let carry = Carry { number, session, clock, twin, history };
-        let end = carry
-            .run(socket, stop, |agreed| {
-                was_established = true;
-                info!(%url, connection = number, cloud = agreed.peer_software, "connected to the cloud");
-                self.status.send_modify(|status| {
-                    *status = LinkStatus {
-                        state: LinkState::Connected,
-                        since: wall(),
-                        connection: number,
-                        failures: 0,
-                        last_error: None,
-                        peer: Some(agreed.peer_software.clone()),
-                    };
-                });
-            })
-            .await;
+        let carried = carry.run(socket, stop, |agreed| {
+            was_established = true;
+            info!(%url, connection = number, cloud = agreed.peer_software, "connected to the cloud");
+            self.status.send_modify(|status| {
+                *status = LinkStatus {
+                    state: LinkState::Connected,
+                    since: wall(),
+                    connection: number,
+                    failures: 0,
+                    last_error: None,
+                    peer: Some(agreed.peer_software.clone()),
+                };
+            });
+        });
+        let end = tokio::select! {
+            end = carried => end,
+            never = keep_renewed(&self.settings) => match never {},
+        };
         if was_established {
             let Self { twin, history, .. } = self;
             twin.tell_last(LinkEvent::Disconnected { connection: number });

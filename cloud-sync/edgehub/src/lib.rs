@@ -11,6 +11,7 @@ mod examine;
 mod hub;
 mod identity;
 mod port;
+mod renew;
 mod settings;
 mod status;
 mod tls;

@@ -7,6 +7,8 @@ use crate::token::JoinToken;
 
 /// Where the cloud takes [`Enrol`], by POST.
 pub const ENROL_PATH: &str = "/v1/enrol";
+/// Where the cloud takes [`Renew`], by POST, over TLS with the certificate that is to be renewed.
+pub const RENEW_PATH: &str = "/v1/renew";
 /// The longest request or answer, in bytes.
 pub const MAX_ENROL_BYTES: usize = 64 * 1024;
 
@@ -18,6 +20,14 @@ pub struct Enrol {
     pub token: JoinToken,
     /// The node; the token must name it too.
     pub node: NodeName,
+    /// A certificate signing request (RFC 2986) in PEM. Only its public key is taken; the rest the cloud decides.
+    pub csr_pem: String,
+}
+
+/// Asks for the next certificate of the node that the client certificate of the connection names. The answer is as to [`Enrol`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renew {
     /// A certificate signing request (RFC 2986) in PEM. Only its public key is taken; the rest the cloud decides.
     pub csr_pem: String,
 }

@@ -23,7 +23,7 @@ mod testing;
 
 pub use backoff::{Backoff, InvalidBackoff};
 pub use codec::{DecodeError, Decoded, EncodeError, FrameLimits, decode, encode};
-pub use enrol::{Enrol, EnrolRefused, EnrolRefusedCode, Enrolled};
+pub use enrol::{Enrol, EnrolRefused, EnrolRefusedCode, Enrolled, Renew};
 pub use frame::{
     Close, Code, Frame, HistoryFrame, Open, Opened, Ping, Pong, Refused, StreamFrame, StreamId, VersionRange,
 };

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sync_proto::{Decoded, Enrol, Event, FrameLimits, JoinToken, Session, StreamId, Timing, decode, encode};
+use sync_proto::{
+    Decoded, Enrol, Event, FrameLimits, JoinToken, Renew, Session, StreamId, Timing, decode, encode,
+};
 use twin_core::replica::{Effect, Limits, Replica, Stored};
 use twin_core::{Incarnation, Side, Timestamp};
 
@@ -135,8 +137,12 @@ pub fn join_token(data: &[u8]) {
     assert_eq!(token.to_text().parse::<JoinToken>().as_ref(), Ok(&token));
 }
 
-/// The request for a certificate.
+/// The request for a certificate, the first or the next.
 pub fn enrol(data: &[u8]) {
+    if let Ok(renew) = serde_json::from_slice::<Renew>(data) {
+        let again = serde_json::to_vec(&renew).expect("our own types become JSON");
+        assert_eq!(serde_json::from_slice::<Renew>(&again).expect("it was written by us"), renew);
+    }
     let Ok(enrol) = serde_json::from_slice::<Enrol>(data) else { return };
     let again = serde_json::to_vec(&enrol).expect("our own types become JSON");
     assert_eq!(serde_json::from_slice::<Enrol>(&again).expect("it was written by us"), enrol);

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use cloudhub::create_join_token;
+use cloudhub::{create_join_token, revoke_node};
 use sync_proto::JoinToken;
 
 use crate::edge::{Edge, ws, wss};
@@ -117,5 +117,85 @@ async fn a_cloud_that_is_not_there_or_not_a_cloud_is_named() {
     let edge = Edge::start(&ws(cloud.tls), "line-1", None);
     edge.complains("broke").await;
     edge.stop().await;
+    cloud.stop().await;
+}
+
+/// Gives the edge another certificate of the same CA: one that is `old` days old and ends in `left` days.
+fn age(cloud: &Cloud, file: &std::path::Path, name: &str, old: u64, left: u64) {
+    use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair};
+    let ca = std::fs::read_to_string(cloud.dir.path().join("ca/ca.pem")).unwrap();
+    let issuer =
+        Issuer::from_ca_cert_pem(cloud.ca.certificate_pem(), KeyPair::from_pem(&ca).unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let days = |days| Duration::from_secs(days * 86_400);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    params.not_before = rcgen::date_time_ymd(1970, 1, 1) + (now - days(old));
+    params.not_after = rcgen::date_time_ymd(1970, 1, 1) + (now + days(left));
+    let certificate = params.signed_by(&key, &issuer).unwrap();
+    let pem = format!("{}{}{}", key.serialize_pem(), certificate.pem(), cloud.ca.certificate_pem());
+    std::fs::write(file, pem).unwrap();
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_on_the_live_link_when_two_thirds_of_its_life_are_over() {
+    let cloud = Cloud::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let edge = Edge::start_in(dir.path(), &wss(cloud.tls), "line-1", Some(cloud.token("line-1").await));
+    edge.connected().await;
+    edge.stop().await;
+    let file = dir.path().join("edge/identity.pem");
+
+    age(&cloud, &file, "line-1", 200, 166);
+    let young = std::fs::read(&file).unwrap();
+    let edge = Edge::start_in(dir.path(), &wss(cloud.tls), "line-1", None);
+    edge.connected().await;
+    edge.stop().await;
+    assert_eq!(std::fs::read(&file).unwrap(), young, "it was renewed too early");
+
+    age(&cloud, &file, "line-1", 300, 66);
+    let old = std::fs::read(&file).unwrap();
+    let edge = Edge::start_in(dir.path(), &wss(cloud.tls), "line-1", None);
+    edge.connected().await;
+    eventually("the certificate is another one", || async { std::fs::read(&file).unwrap() != old }).await;
+    assert_eq!(edge.status.borrow().connection, 1, "the link was not cut for it");
+    edge.stop().await;
+    let renewed = std::fs::read(&file).unwrap();
+    let edge = Edge::start_in(dir.path(), &wss(cloud.tls), "line-1", None);
+    edge.connected().await;
+    edge.stop().await;
+    assert_eq!(std::fs::read(&file).unwrap(), renewed, "the new one is good");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_is_revoked_is_cut_off_and_comes_back_with_a_new_token_only() {
+    let cloud = Cloud::start().await;
+    let (dir, thief_dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let edge = Edge::start_in(dir.path(), &wss(cloud.tls), "line-1", Some(cloud.token("line-1").await));
+    let other = Edge::start(&wss(cloud.tls), "line-2", Some(cloud.token("line-2").await));
+    edge.connected().await;
+    other.connected().await;
+    let stolen = std::fs::read(dir.path().join("edge/identity.pem")).unwrap();
+    revoke_node(cloud.ca.dir(), &node("line-1")).unwrap();
+    edge.complains("does not take this node's certificate").await;
+    assert!(cloud.registry.node(&node("line-1")).is_none());
+    assert_eq!(other.status.borrow().connection, 1, "another node was cut off too");
+    edge.stop().await;
+
+    // A certificate knows its moment to the second.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let edge = Edge::start_in(dir.path(), &wss(cloud.tls), "line-1", Some(cloud.token("line-1").await));
+    edge.connected().await;
+    edge.stop().await;
+    std::fs::create_dir_all(thief_dir.path().join("edge")).unwrap();
+    std::fs::write(thief_dir.path().join("edge/identity.pem"), stolen).unwrap();
+    let thief = Edge::start_in(thief_dir.path(), &wss(cloud.tls), "line-1", None);
+    thief.complains("does not take this node's certificate").await;
+    thief.stop().await;
+    other.stop().await;
     cloud.stop().await;
 }

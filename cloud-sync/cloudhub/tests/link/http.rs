@@ -47,6 +47,7 @@ async fn bad_requests_get_their_status_and_the_server_lives() {
         (enrol, &["--header", json, "--data", "{"], 400, "bad_request"),
         (enrol, &["--header", json, "--data", "{}"], 400, "bad_request"),
         (enrol, &["--data", "{}"], 400, "bad_request"),
+        ("/v1/renew", &["--header", json, "--data", "{\"csr_pem\": \"\"}"], 401, "bad_request"),
         (
             enrol,
             &["--header", json, "--data", r#"{"token": "ts1.x", "node": "a", "csr_pem": ""}"#],
