@@ -91,6 +91,7 @@ impl Error {
             | Self::Store(_)
             | Self::Ca(_)
             | Self::Token(_)
+            | Self::Revoke(_)
             | Self::Random(_)
             | Self::Ended { .. }
             | Self::Stuck { .. } => false,

@@ -31,7 +31,7 @@ pub struct RevokeError {
 
 /// Which certificates were taken back; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Revocations(Arc<Inner>);
+pub(crate) struct Revocations(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {

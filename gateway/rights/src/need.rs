@@ -12,11 +12,11 @@ pub enum Need {
 }
 
 enum Methods {
-    /// GET and HEAD.
+    /// Those that only read.
     Read,
     /// These.
     These(&'static [&'static str]),
-    /// Whatever is not GET or HEAD.
+    /// All others.
     Write,
 }
 
@@ -50,8 +50,14 @@ pub fn is_named(method: &str, path: &str) -> bool {
     TABLE.iter().any(named)
 }
 
+/// Whether a method changes nothing wherever it is used (RFC 9110, 9.2.1).
+#[must_use]
+pub fn reads(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS")
+}
+
 fn fits_method(methods: &Methods, method: &str) -> bool {
-    let read = matches!(method, "GET" | "HEAD");
+    let read = reads(method);
     match methods {
         Methods::Read => read,
         Methods::These(these) => these.contains(&method),
@@ -75,6 +81,8 @@ mod tests {
             ("GET", "/api/v1/devices", Viewer),
             ("HEAD", "/api/v1/devices/default/pump/twin", Viewer),
             ("GET", "/metrics", Viewer),
+            ("OPTIONS", "/api/v1/devices", Viewer),
+            ("OPTIONS", "/api/v1/audit", Admin),
             ("GET", "/readyz", Viewer),
             ("GET", "/api/v1/config", Viewer),
             ("GET", "/api/v1/audit", Admin),

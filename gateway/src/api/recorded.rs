@@ -17,8 +17,7 @@ const SHOWN: [&str; 2] = ["/api/v1/devices/", "/api/v1/alarms"];
 
 /// Whether a request is written down: it is, unless it only reads.
 pub(super) fn is_recorded(method: &http::Method, need: Need) -> bool {
-    let reads = method == http::Method::GET || method == http::Method::HEAD;
-    !reads && need != Need::Role(Role::Viewer)
+    !rights::need::reads(method.as_str()) && need != Need::Role(Role::Viewer)
 }
 
 /// Carries a request out if it can be written down.

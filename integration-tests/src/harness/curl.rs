@@ -47,7 +47,7 @@ pub fn curl(folder: &Path, seconds: u32, args: &[&str]) -> Reply {
     let output = command.args(args).output().expect("curl can be run");
     let head_text = std::fs::read_to_string(&head).unwrap_or_default();
     let _ = std::fs::remove_file(&head);
-    let status = head_text.lines().filter(|line| line.starts_with("HTTP/")).next_back();
+    let status = head_text.lines().rfind(|line| line.starts_with("HTTP/"));
     let status = status.and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
     Reply {
         status: status.unwrap_or(0),
