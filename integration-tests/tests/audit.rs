@@ -1,4 +1,5 @@
 //! Who did what, as a real gateway writes it down: through kills, tampering, and a file that cannot be written.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::process::Command;
 use std::time::Duration;

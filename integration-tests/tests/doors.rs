@@ -1,5 +1,6 @@
 //! The doors for other machines: REST and MQTT with TLS, with curl and mosquitto, certificates of the right and of a wrong
 //! authority.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,4 +1,5 @@
 //! Who may do what over REST, with a real gateway, its own command line and curl.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::process::Command;
 

@@ -105,7 +105,7 @@ async fn of_config<R: Remote>(config: &Config, running: bool, remote: &R) -> Vec
             listens.push(("MQTT with TLS", "gateway.mqtt.embedded.tls.listen", tls.listen));
         }
     }
-    let held: Vec<_> = listens.into_iter().filter_map(|listen| network::port(listen)).collect();
+    let held: Vec<_> = listens.into_iter().filter_map(network::port).collect();
     findings.extend(ports::judge(&held, running));
     findings.push(match &config.gateway.mqtt {
         Mqtt::Embedded(_) => broker::judge("", None),
