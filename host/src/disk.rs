@@ -57,7 +57,6 @@ pub fn used_bytes(folder: &Path) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
 
     #[test]

@@ -1,4 +1,5 @@
 //! Backups made while the gateway works, and what both sides hold after one was brought back.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 use std::process::{Command, Output};

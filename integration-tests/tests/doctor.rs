@@ -1,4 +1,5 @@
 //! What `twinspan doctor` says of a gateway that works, of one that does not run, and of trouble that was made for it.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;

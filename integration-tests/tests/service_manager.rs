@@ -1,4 +1,5 @@
 //! What the programs tell a service manager: ready, how it goes, reloading, stopping, and that they still work.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::{Duration, Instant};
 

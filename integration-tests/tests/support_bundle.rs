@@ -1,4 +1,5 @@
 //! A bundle tells what helps, and none of the secrets that were planted.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
