@@ -3,4 +3,5 @@
 pub mod bench;
 pub mod fuzz;
 pub mod harness;
+pub mod powercut;
 pub mod sim;

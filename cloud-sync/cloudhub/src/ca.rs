@@ -176,10 +176,10 @@ fn leaf(name: &str, usage: ExtendedKeyUsagePurpose) -> Result<CertificateParams,
     dated(params, LEAF_DAYS)
 }
 
-/// Gives it a serial number and a time that began yesterday, since clocks of edges differ.
+/// Gives it a serial number and a time that began two days ago, since the clock of an edge may be a day behind.
 fn dated(mut params: CertificateParams, days: u32) -> Result<CertificateParams, CaError> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    params.not_before = rcgen::date_time_ymd(1970, 1, 1) + since_1970.saturating_sub(DAY);
+    params.not_before = rcgen::date_time_ymd(1970, 1, 1) + since_1970.saturating_sub(DAY * 2);
     params.not_after = rcgen::date_time_ymd(1970, 1, 1) + (since_1970 + DAY * days);
     let mut serial = [0; 16];
     getrandom::fill(&mut serial).map_err(|e| CaError::Make(e.to_string()))?;
