@@ -1,10 +1,12 @@
 //! The benchmark, part by part.
 
+pub mod footprint;
 mod load;
 pub mod modbus;
 pub mod opcua;
 mod process;
 mod raw;
+pub mod soak;
 mod stream;
 
 use std::collections::HashMap;

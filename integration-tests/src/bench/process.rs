@@ -48,7 +48,7 @@ pub(super) struct Stack {
     _dir: tempfile::TempDir,
 }
 
-fn binary(name: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn binary(name: &str) -> anyhow::Result<PathBuf> {
     let folder = std::env::current_exe()?;
     let path = folder.parent().context("no folder")?.join(name);
     ensure!(path.exists(), "{} is missing: cargo build --release --bins", path.display());

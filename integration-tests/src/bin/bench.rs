@@ -48,6 +48,12 @@ enum Part {
     /// The simulated OPC UA server, a process of its own.
     #[command(hide = true)]
     OpcuaPlant,
+    /// Measures what the gateway takes when nothing changes.
+    Footprint {
+        /// Seconds of each measurement.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
     /// The simulated Modbus devices, a process of their own.
     #[command(hide = true)]
     ModbusPlant {
@@ -75,6 +81,7 @@ fn main() -> ExitCode {
             Some(Part::Modbus { seconds }) => bench::modbus::run(Duration::from_secs(seconds)).await,
             Some(Part::Opcua { seconds }) => bench::opcua::run(Duration::from_secs(seconds)).await,
             Some(Part::OpcuaPlant) => bench::opcua::plant().await,
+            Some(Part::Footprint { seconds }) => bench::footprint::run(Duration::from_secs(seconds)).await,
             Some(Part::ModbusPlant { devices, change }) => bench::modbus::plant(devices, change).await,
         }
     });

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
+pub(super) use plant::Plant;
 pub use plant::serve as plant;
 
 use super::{Row, mb, print};
 use gateway::Gateway;
-use plant::{Plant, Seen};
+use plant::Seen;
 
 /// What is read, and how often.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,11 @@ const FIFTEEN_THOUSAND: Load =
     Load { devices: 500, registers: 30, every_ms: 1_000, block: 125, change: true };
 /// Ten requests for each reading of a device: with one, 10 ms, the shortest period there is, would be what is measured.
 const FLAT_OUT: Load = Load { devices: 100, registers: 100, every_ms: 10, block: 10, change: false };
+
+/// So many simulated devices.
+pub(super) async fn plant_of(devices: usize, change: bool) -> anyhow::Result<Plant> {
+    Plant::start(&Load { devices, registers: 0, every_ms: 0, block: 0, change }).await
+}
 
 /// What was measured of the gateway.
 struct Measured {
