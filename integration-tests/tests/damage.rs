@@ -60,9 +60,15 @@ async fn report(mqtt: &mut Mqtt, name: &str, text: &str) -> Value {
 }
 
 async fn client(edge: &Edge) -> Mqtt {
-    let mut mqtt = Mqtt::connect(edge.mqtt(), "writer");
+    let mut mqtt = Mqtt::connect(edge.mqtt(), &format!("writer-{}", fastrand::u32(..)));
     mqtt.subscribe(&format!("{TOPIC}/result")).await;
     mqtt
+}
+
+async fn set_override(edge: &Edge) {
+    let path = format!("/api/v1/devices/{DEVICE}/override");
+    let answer = request(&edge.api(), "PATCH", &path, Some(&json!({"setpoint": 5}))).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
 async fn stop(edge: &mut Edge) {
@@ -135,13 +141,7 @@ async fn without_a_cloud_all_documents_of_the_pages_that_can_be_read_are_saved()
     const TEXTS: usize = 60;
     let meters = Meters::start(1).await;
     let mut edge = Edge::start(NODE, None, &devices(&meters, TEXTS)).await;
-    let set = request(
-        &edge.api(),
-        "PATCH",
-        &format!("/api/v1/devices/{DEVICE}/override"),
-        Some(&json!({"setpoint": 5})),
-    );
-    assert_eq!(set.await.unwrap().status, 200);
+    set_override(&edge).await;
     let mut mqtt = client(&edge).await;
     for number in 0..TEXTS {
         assert!(report(&mut mqtt, &format!("t{number}"), &"x".repeat(1500)).await.get("code").is_none());
@@ -180,13 +180,7 @@ async fn a_database_that_is_damaged_while_it_is_in_use_is_made_anew_from_memory_
     const TEXTS: usize = 400;
     let meters = Meters::start(1).await;
     let mut edge = Edge::start(NODE, None, &devices(&meters, TEXTS)).await;
-    let set = request(
-        &edge.api(),
-        "PATCH",
-        &format!("/api/v1/devices/{DEVICE}/override"),
-        Some(&json!({"setpoint": 5})),
-    );
-    assert_eq!(set.await.unwrap().status, 200);
+    set_override(&edge).await;
     let mut mqtt = client(&edge).await;
     for number in 0..TEXTS {
         assert!(report(&mut mqtt, &format!("t{number}"), &"x".repeat(12_000)).await.get("code").is_none());

@@ -6,8 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use integration_tests::harness::{
-    Disk, Edge, Meters, Mqtt, binary, eventually, eventually_within, raw, request,
+    Disk, Edge, Meters, Mqtt, Process, SKIP_PEERS, binary, eventually, eventually_within, raw, request,
 };
+use integration_tests::powercut::strace;
 use serde_json::{Value, json};
 
 const DEVICE: &str = "default/dev-0";
@@ -69,7 +70,7 @@ async fn until_refused(mqtt: &mut Mqtt, disk: &mut Disk, mut count: i64) -> (i64
 }
 
 async fn client(edge: &Edge) -> Mqtt {
-    let mut mqtt = Mqtt::connect(edge.mqtt(), "writer");
+    let mut mqtt = Mqtt::connect(edge.mqtt(), &format!("writer-{}", fastrand::u32(..)));
     mqtt.subscribe(&format!("{TOPIC}/result")).await;
     mqtt
 }
@@ -219,6 +220,53 @@ async fn a_gateway_starts_on_a_read_only_disk_and_goes_on_when_it_can_be_written
         assert_eq!(reported(&edge, "count").await, Some(9));
         edge.process().terminate();
         assert!(edge.process().end(Duration::from_secs(15)).await.success());
+    }
+    edge.assert_no_panic();
+}
+
+/// A failed `fsync` is told once and then forgotten by the system: what was not written must not be taken for written.
+#[tokio::test]
+async fn a_disk_whose_fsync_fails_is_said_and_what_was_answered_is_there_after_a_kill() {
+    let Some(strace) = strace() else {
+        let skip = std::env::var_os(SKIP_PEERS).is_some_and(|value| value == "1");
+        assert!(skip, "strace is missing: scripts/test installs it, or set {SKIP_PEERS}=1 to skip this test");
+        return;
+    };
+    let meters = Meters::start(1).await;
+    let mut edge = Edge::start("plant-1", None, &devices(&meters)).await;
+    let mut mqtt = client(&edge).await;
+    let mut taken = 0;
+    for round in 0..3 {
+        taken += 1;
+        assert!(report(&mut mqtt, taken).await.get("code").is_none());
+        let pid = edge.process().id().to_string();
+        let mut command = Command::new(&strace);
+        command.args([
+            "-f",
+            "-p",
+            &pid,
+            "-e",
+            "trace=fsync,fdatasync",
+            "-e",
+            "inject=fsync,fdatasync:error=EIO",
+        ]);
+        let failing = Process::start("strace", &mut command, &edge.folder().join(format!("strace-{round}")));
+        let refusal = eventually("a commit fails", async || {
+            let answer = report(&mut mqtt, taken + 1).await;
+            if answer.get("code").is_some() { Ok(answer) } else { Err("it was taken".to_owned()) }
+        })
+        .await;
+        assert!(refusal["reason"].as_str().unwrap().contains("the disk fails"), "{refusal}");
+        eventually("the gateway is not ready", async || not_ready(&edge).await).await;
+        failing.terminate();
+        eventually("the gateway is ready again", async || ready(&edge).await).await;
+        taken += 1;
+        assert_eq!(reported(&edge, "count").await, Some(taken), "what was kept is stored");
+        drop(failing);
+        edge.process().kill();
+        edge.start_again().await;
+        assert_eq!(reported(&edge, "count").await, Some(taken));
+        drop(std::mem::replace(&mut mqtt, client(&edge).await));
     }
     edge.assert_no_panic();
 }

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use integration_tests::harness::{SKIP_PEERS, binary};
-use integration_tests::powercut;
+use integration_tests::powercut::{self, Fsync};
 
 const CUTS: usize = 500;
 
@@ -17,8 +17,10 @@ async fn after_five_hundred_power_cuts_at_random_writes_nothing_acknowledged_is_
     let seed =
         std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
     eprintln!("SEED={seed}");
-    let found = powercut::run(&binary("powercut"), seed, CUTS).await.unwrap();
+    let found = powercut::run(&binary("powercut"), seed, CUTS, Fsync::Works).await.unwrap();
     eprintln!("{found:?}");
+    let lied = powercut::run(&binary("powercut"), seed, CUTS, Fsync::Lies).await;
+    assert!(lied.is_err(), "a disk that lies about `fsync` goes unnoticed");
     assert_eq!(found.opened, CUTS);
     assert!(found.lacking > CUTS / 4, "the cuts must cost something, or nothing is tested: {found:?}");
 }

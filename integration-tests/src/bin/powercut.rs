@@ -48,7 +48,7 @@ async fn main() -> anyhow::Result<()> {
             let writer = std::env::current_exe()?;
             let begun = Instant::now();
             for seed in first..first + runs {
-                let found = powercut::run(&writer, seed, cuts).await?;
+                let found = powercut::run(&writer, seed, cuts, powercut::Fsync::Works).await?;
                 println!(
                     "seed {seed}: {} calls, {} acknowledged, opened after {} cuts, {} of which lacked what was not synced; \
                      nothing acknowledged was lost ({} s so far)",

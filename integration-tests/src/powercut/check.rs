@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail, ensure};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
-use twin_core::{Change, Entry, Value};
+use twin_core::{Change, Entry, Stream, Value};
 use twin_store::TwinStore;
 
 /// Opens the store, compares it with what was acknowledged, and closes it in order.
@@ -34,9 +34,9 @@ pub(super) async fn open_and_look<'a>(
             ensure!(other == Some(held), "half of a report: {name} is {held}, the other half {other:?}");
         }
     }
-    let stored = store.stored().await?;
+    let stored = store.stored(Stream::Twin).await?;
     let last = stored.incarnations.iter().map(|cursor| cursor.revision).max().unwrap_or_default();
-    let newest = store.fetch(last, twin_core::Revision::new(u64::MAX >> 1), 1).await?;
+    let newest = store.fetch(Stream::Twin, last, twin_core::Revision::new(u64::MAX >> 1), 1).await?;
     ensure!(newest.is_empty(), "a document is newer than the last revision {last} that is recorded");
     reader.close().await;
     store.close().await?;
@@ -54,7 +54,11 @@ fn number_of(entry: Entry) -> Option<(String, i64)> {
         Change::Reported(id, Some(reported)) => ("reported", id, reported.value?),
         Change::Override(id, Some(wanted)) => ("override", id, wanted.value),
         Change::Desired(id, Some(wanted)) => ("desired", id, wanted.value),
-        Change::Reported(..) | Change::Override(..) | Change::Desired(..) | Change::Device(..) => {
+        Change::Reported(..)
+        | Change::Override(..)
+        | Change::Desired(..)
+        | Change::Device(..)
+        | Change::Alarm(..) => {
             return None;
         }
     };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::Fsync;
 use super::trace::{Event, Inode};
 
 const SECTOR: usize = 512;
@@ -27,7 +28,7 @@ pub(super) struct Disk {
 }
 
 /// One of the disks that there may be after `events`.
-pub(super) fn after_cut(events: &[Event], random: &mut fastrand::Rng) -> Disk {
+pub(super) fn after_cut(events: &[Event], fsync: Fsync, random: &mut fastrand::Rng) -> Disk {
     let fate = match random.u8(0..4) {
         0 => Fate::Nothing,
         1 => Fate::Everything,
@@ -38,14 +39,16 @@ pub(super) fn after_cut(events: &[Event], random: &mut fastrand::Rng) -> Disk {
     let mut names_synced = 0;
     for event in events {
         match event {
-            Event::Sync { inode, begun } => {
+            Event::Sync { inode, begun } if fsync == Fsync::Works => {
                 let place = synced.entry(*inode).or_default();
                 *place = (*place).max(*begun);
             }
-            Event::SyncFolder { begun } => names_synced = names_synced.max(*begun),
+            Event::SyncFolder { begun } if fsync == Fsync::Works => names_synced = names_synced.max(*begun),
             Event::Name { .. }
             | Event::Write { .. }
             | Event::Truncate { .. }
+            | Event::Sync { .. }
+            | Event::SyncFolder { .. }
             | Event::Unlink { .. }
             | Event::Rename { .. }
             | Event::Ack(_) => {}
@@ -173,7 +176,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(7);
         let (mut old, mut new, mut torn) = (0, 0, 0);
         for _ in 0..200 {
-            let disk = after_cut(&events, &mut random);
+            let disk = after_cut(&events, Fsync::Works, &mut random);
             let file = &disk.files["f"];
             assert!(file.len() >= 700 && file[..100].iter().all(|byte| *byte == 1));
             let twos = file.iter().filter(|byte| **byte == 2).count();

@@ -32,11 +32,20 @@ pub struct Found {
     pub lacking: usize,
 }
 
+/// Whether the disk keeps what it has answered `fsync` for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fsync {
+    /// As it should.
+    Works,
+    /// As a disk that lies: the check must notice.
+    Lies,
+}
+
 /// Records one run of the writer, cuts the power `cuts` times in it and opens what is left each time.
 ///
 /// # Errors
 /// With the seed and the place of the cut when something acknowledged is lost or the database is damaged.
-pub async fn run(writer: &Path, seed: u64, cuts: usize) -> anyhow::Result<Found> {
+pub async fn run(writer: &Path, seed: u64, cuts: usize, fsync: Fsync) -> anyhow::Result<Found> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let trace = record(writer, &data, &folder.path().join("trace"), seed)?;
@@ -48,7 +57,7 @@ pub async fn run(writer: &Path, seed: u64, cuts: usize) -> anyhow::Result<Found>
     for round in 0..cuts {
         // Cuts everywhere, the very first calls and the end among them.
         let at = if round == 0 { events.len() } else { random.usize(0..=events.len()) };
-        let disk = disk::after_cut(events.get(..at).unwrap_or(&events), &mut random);
+        let disk = disk::after_cut(events.get(..at).unwrap_or(&events), fsync, &mut random);
         found.lacking += usize::from(disk.is_lacking);
         let image = tempfile::tempdir()?;
         disk.write_to(image.path(), &mut random)?;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use twin_core::replica::{Base, Batch, Limits, LinkCommand, LinkEvent, Message};
 use twin_core::{
     Access, Change, Cursor, Desired, DeviceDefinition, DeviceId, Entry, Incarnation, Override,
-    PropertyDefinition, PropertyId, Quality, Revision, Timestamp, Value, ValueType,
+    PropertyDefinition, PropertyId, Quality, Revision, Stream, Timestamp, Value, ValueType,
 };
 use twin_store::TwinStore;
 
@@ -154,8 +154,9 @@ async fn wish(
     let connection = round;
     let incarnation = Incarnation::new(seed.wrapping_mul(7).wrapping_add(round));
     let at = |revision| Cursor { incarnation, revision: Revision::new(revision) };
-    let say = async |message| events.send(LinkEvent::Message { connection, message }).await;
-    events.send(LinkEvent::Connected { connection }).await?;
+    let say =
+        async |message| events.send(LinkEvent::Message { connection, stream: Stream::Twin, message }).await;
+    events.send(LinkEvent::Connected { connection, streams: vec![Stream::Twin] }).await?;
     let mut base = Base::Reset { after: None, last: true };
     for step in 1..=WISHES {
         let number = number(round, i64::try_from(step)?)?;

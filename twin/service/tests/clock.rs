@@ -109,8 +109,11 @@ async fn set_back_by_a_day_values_get_stale_in_their_time_and_what_is_not_acknow
     let mut rig = start(now).await;
     rig.report("quick", 1).await;
     rig.report("slow", 1).await;
-    rig.link_events.send(LinkEvent::Connected { connection: 1 }).await.unwrap();
-    rig.link_events.send(LinkEvent::Message { connection: 1, message: Message::Hello(None) }).await.unwrap();
+    rig.link_events.send(LinkEvent::Connected { connection: 1, streams: vec![Stream::Twin] }).await.unwrap();
+    rig.link_events
+        .send(LinkEvent::Message { connection: 1, stream: Stream::Twin, message: Message::Hello(None) })
+        .await
+        .unwrap();
     let batches = |link: &mut mpsc::Receiver<LinkCommand>| {
         std::iter::from_fn(|| link.try_recv().ok())
             .filter(|command| matches!(command, LinkCommand::Send { message: Message::Batch(_), .. }))

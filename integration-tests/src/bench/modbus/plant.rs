@@ -33,11 +33,11 @@ impl Seen {
 }
 
 /// The process of the simulated devices.
-pub(super) struct Plant {
+pub(in crate::bench) struct Plant {
     _child: Child,
     ask: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
-    pub(super) ports: Vec<u16>,
+    pub(in crate::bench) ports: Vec<u16>,
 }
 
 impl Plant {

@@ -36,7 +36,7 @@ const WARM_UP: f64 = 0.25;
 /// When something grows, does not start, or does not answer.
 #[expect(clippy::print_stdout, reason = "a command speaks on standard output")]
 pub async fn run(plan: Plan) -> anyhow::Result<()> {
-    let mut stack = Stack::start(plan.devices, REGISTERS).await?;
+    let stack = Stack::start(plan.devices, REGISTERS).await?;
     let begun = Instant::now();
     let (mut gateway, mut cloud) = (Samples::of("gateway"), Samples::of("cloud"));
     let (mut flapped, mut reloaded, mut said) = (begun, begun, begun);
