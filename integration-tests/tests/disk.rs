@@ -134,6 +134,8 @@ async fn a_full_disk_is_said_loses_nothing_that_was_answered_and_is_over_when_th
     disk.make_room();
     eventually("the gateway is ready again", async || ready(&edge).await).await;
     assert_eq!(reported(&edge, "count").await, Some(1039), "what was kept is stored");
+    let set = request(&edge.api(), "PATCH", OVERRIDE, Some(&json!({"setpoint": 6}))).await.unwrap();
+    assert_eq!(set.status, 200, "{}", set.body);
     let answer = report(&mut mqtt, 2000).await;
     assert!(answer.get("code").is_none(), "{answer}");
     says_once(&mut edge, "nothing is stored until that ends");
@@ -144,7 +146,7 @@ async fn a_full_disk_is_said_loses_nothing_that_was_answered_and_is_over_when_th
     edge.start_again().await;
     let twin = edge.twin(DEVICE).await.unwrap();
     assert_eq!(twin["properties"]["count"]["reported"]["value"], 2000);
-    assert_eq!(twin["properties"]["setpoint"]["override"]["value"], 5, "{twin}");
+    assert_eq!(twin["properties"]["setpoint"]["override"]["value"], 6, "{twin}");
     edge.assert_no_panic();
 }
 

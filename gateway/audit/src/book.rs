@@ -8,7 +8,7 @@ use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
 use twin_core::Timestamp;
 
 use crate::chain::{Digest, Head};
@@ -135,6 +135,8 @@ impl Bounds {
 #[derive(Debug, Clone)]
 pub struct Book {
     pool: SqlitePool,
+    /// Of a disk that could not be written at the start.
+    meanwhile: Option<SqlitePool>,
 }
 
 impl Book {
@@ -147,7 +149,10 @@ impl Book {
     /// [`AuditError`] names the file and the mend.
     pub async fn open(dir: &Path) -> Result<Self, AuditError> {
         let path = dir.join(Self::FILE);
-        rights::private_file(dir, &path).map_err(|source| AuditError::File { path: path.clone(), source })?;
+        match rights::private_file(dir, &path) {
+            Err(source) if !rights::is_disk(&source) => return Err(AuditError::File { path, source }),
+            Ok(()) | Err(_) => {}
+        }
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .auto_vacuum(SqliteAutoVacuum::Incremental)
@@ -155,17 +160,29 @@ impl Book {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .pragma("cache_size", "-512");
-        let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
-        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-        let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
-        if found > SCHEMA_VERSION {
-            return Err(AuditError::TooNew { path, found });
+        let pool = SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options);
+        match prepare(&pool).await {
+            Ok(found) if found > SCHEMA_VERSION => Err(AuditError::TooNew { path, found }),
+            Ok(_) => Ok(Self { pool, meanwhile: None }),
+            Err(error) if rights::is_unwritable(&error) => {
+                let meanwhile = for_reading(&path);
+                let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&meanwhile).await?;
+                if found != SCHEMA_VERSION {
+                    return Err(error.into());
+                }
+                tracing::error!(%error, "the audit cannot be written until the disk can be");
+                Ok(Self { pool, meanwhile: Some(meanwhile) })
+            }
+            Err(error) => Err(error.into()),
         }
-        if found == 0 {
-            sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+    }
+
+    /// Where to read from: a disk that is full or read-only lets a file be read that cannot be opened for writing.
+    async fn reader(&self) -> &SqlitePool {
+        match &self.meanwhile {
+            Some(meanwhile) if self.pool.acquire().await.is_err() => meanwhile,
+            Some(_) | None => &self.pool,
         }
-        transaction.commit().await?;
-        Ok(Self { pool })
     }
 
     /// Opens the one that is there.
@@ -189,31 +206,15 @@ impl Book {
         now: Timestamp,
         bounds: Bounds,
     ) -> Result<(i64, Head), AuditError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let mut ends = Ends::read(&mut transaction).await?;
-        let first = ends.head.seq + 1;
-        for record in records {
-            ends.add(&mut transaction, record, now).await?;
+        let mut connection = self.pool.acquire().await?;
+        match append_on(&mut connection, records, seen, now, bounds).await {
+            Ok(appended) => Ok(appended),
+            Err(error) => {
+                // A connection whose commit failed is in no known state.
+                drop(connection.close().await);
+                Err(error)
+            }
         }
-        for Seen { key, state } in seen {
-            let sql = match state {
-                Some(_) => {
-                    "INSERT INTO seen (subject, part, state) VALUES (?1, ?2, ?3) \
-                     ON CONFLICT (subject, part) DO UPDATE SET state = excluded.state"
-                }
-                None => "DELETE FROM seen WHERE subject = ?1 AND part = ?2",
-            };
-            let query = sqlx::query(sql).bind(&key.subject).bind(key.part).bind(state);
-            query.execute(&mut *transaction).await?;
-        }
-        let dropped = ends.drop_old(&mut transaction, now, bounds).await?;
-        ends.store(&mut transaction).await?;
-        transaction.commit().await?;
-        if dropped {
-            // Gives the room back to the disk; without it nothing is lost but room.
-            let _ = sqlx::raw_sql("PRAGMA incremental_vacuum").execute(&self.pool).await;
-        }
-        Ok((first, ends.head))
     }
 
     /// The end of the chain.
@@ -221,7 +222,7 @@ impl Book {
     /// # Errors
     /// [`AuditError`] when it cannot be read.
     pub async fn head(&self) -> Result<Head, AuditError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.reader().await.acquire().await?;
         Ok(Ends::read(&mut connection).await?.head)
     }
 
@@ -242,7 +243,7 @@ impl Book {
         .bind(before.unwrap_or(i64::MAX))
         .bind(since.map_or(i64::MIN, Timestamp::as_millis))
         .bind(i64::from(limit) + 1)
-        .fetch_all(&self.pool)
+        .fetch_all(self.reader().await)
         .await?;
         let more = rows.len() > limit as usize;
         let records = rows.iter().take(limit as usize).map(stored).collect::<Result<_, _>>()?;
@@ -254,7 +255,8 @@ impl Book {
     /// # Errors
     /// [`AuditError`] when it cannot be read.
     pub async fn seen(&self) -> Result<Vec<(String, String, String)>, AuditError> {
-        let rows = sqlx::query("SELECT subject, part, state FROM seen").fetch_all(&self.pool).await?;
+        let rows =
+            sqlx::query("SELECT subject, part, state FROM seen").fetch_all(self.reader().await).await?;
         let of = |row: &SqliteRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
         rows.iter().map(of).collect()
     }
@@ -273,6 +275,60 @@ impl Book {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Makes the schema where it is missing; gives the version that was there.
+async fn prepare(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
+    if found == 0 {
+        sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(found)
+}
+
+/// A file that cannot be written, with its log where there is one.
+fn for_reading(path: &Path) -> SqlitePool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let no_log = std::fs::metadata(log).map_or(0, |log| log.len()) == 0;
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(no_log);
+    SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options)
+}
+
+async fn append_on(
+    connection: &mut SqliteConnection,
+    records: &[Record],
+    seen: &[Seen],
+    now: Timestamp,
+    bounds: Bounds,
+) -> Result<(i64, Head), AuditError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut ends = Ends::read(&mut transaction).await?;
+    let first = ends.head.seq + 1;
+    for record in records {
+        ends.add(&mut transaction, record, now).await?;
+    }
+    for Seen { key, state } in seen {
+        let sql = match state {
+            Some(_) => {
+                "INSERT INTO seen (subject, part, state) VALUES (?1, ?2, ?3) \
+                     ON CONFLICT (subject, part) DO UPDATE SET state = excluded.state"
+            }
+            None => "DELETE FROM seen WHERE subject = ?1 AND part = ?2",
+        };
+        let query = sqlx::query(sql).bind(&key.subject).bind(key.part).bind(state);
+        query.execute(&mut *transaction).await?;
+    }
+    let dropped = ends.drop_old(&mut transaction, now, bounds).await?;
+    ends.store(&mut transaction).await?;
+    transaction.commit().await?;
+    if dropped {
+        // Gives the room back to the disk; without it nothing is lost but room.
+        let _ = sqlx::raw_sql("PRAGMA incremental_vacuum").execute(connection).await;
+    }
+    Ok((first, ends.head))
 }
 
 /// The two ends of the chain.

@@ -18,5 +18,5 @@ pub use need::{Need, need};
 pub use principal::{Principal, Proof};
 pub use tls::{Certificate, Names, TlsError, TlsFiles};
 pub use token::Token;
-pub use tokens::{Found, Listed, Tokens, TokensError};
+pub use tokens::{Found, Listed, Tokens, TokensError, is_disk, is_unwritable};
 pub use twin_core::Role;

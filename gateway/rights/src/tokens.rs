@@ -1,6 +1,7 @@
 //! The tokens of a gateway: a small database beside the twins, written by the command line and read by the gateway at each
 //! request, so that a revocation holds at once.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,6 +57,21 @@ pub enum TokensError {
     Role(#[from] twin_core::UnknownRole),
 }
 
+/// Whether the disk is full or read-only, and the gateway starts all the same.
+#[must_use]
+pub fn is_disk(error: &std::io::Error) -> bool {
+    let kinds = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::ReadOnlyFilesystem];
+    kinds.contains(&error.kind())
+}
+
+/// The same as SQLite says it: READONLY, IOERR, FULL, CANTOPEN (<https://www.sqlite.org/rescode.html>).
+#[must_use]
+pub fn is_unwritable(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code: Option<i32> = code.and_then(|code| code.parse().ok());
+    code.is_some_and(|code| [8, 10, 13, 14].contains(&(code & 0xff)))
+}
+
 /// Whose token it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -96,16 +112,31 @@ impl Tokens {
     /// [`TokensError`] names the file and the mend.
     pub async fn open(dir: &Path) -> Result<Self, TokensError> {
         let path = dir.join(Self::FILE);
-        private_file(dir, &path).map_err(|source| TokensError::File { path: path.clone(), source })?;
+        match private_file(dir, &path) {
+            Err(source) if !is_disk(&source) => return Err(TokensError::File { path, source }),
+            Ok(()) | Err(_) => {}
+        }
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .pragma("cache_size", "-128");
-        let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
-        sqlx::raw_sql(SCHEMA).execute(&pool).await?;
-        Ok(Self { pool })
+        let pool = SqlitePoolOptions::new().max_connections(2).after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::raw_sql(SCHEMA).execute(connection).await?;
+                Ok(())
+            })
+        });
+        let pool = pool.connect_lazy_with(options);
+        match pool.acquire().await {
+            Err(error) if !is_unwritable(&error) => Err(error.into()),
+            Err(error) => {
+                tracing::error!(%error, "tokens cannot be looked up until the disk can be written: who shows one is refused");
+                Ok(Self { pool })
+            }
+            Ok(_) => Ok(Self { pool }),
+        }
     }
 
     /// Adds a token.

@@ -37,8 +37,11 @@ pub(super) async fn run(audit: &Audit, principal: &Principal, request: Request, 
     let number = match audit.write(record).await {
         Ok(number) => number,
         Err(error) => {
-            let detail = format!("{error}; nothing is changed without it");
-            return Rejection::new(ProblemKind::Unavailable, detail).into_response();
+            let detail = format!(
+                "{error}; nothing is changed without it: make room on the disk of `gateway.data_dir`, or have it \
+                 mounted for writing"
+            );
+            return Rejection::new(ProblemKind::NotStored, detail).into_response();
         }
     };
     let response = next.run(request).await;
