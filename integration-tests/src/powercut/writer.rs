@@ -43,6 +43,7 @@ pub async fn write(data: &Path, seed: u64) -> anyhow::Result<()> {
             incarnation: Incarnation::new(seed.wrapping_mul(100).wrapping_add(round)),
             limits: Limits::default(),
             settle: Duration::from_millis(1),
+            history: twin_store::HistoryBounds::default(),
             now,
         };
         let (service, handle, _) = DeviceTwin::open(settings, events, commands).await?;

@@ -44,6 +44,7 @@ async fn start(now: fn() -> Timestamp) -> Rig {
         incarnation,
         limits,
         settle: Duration::from_millis(200),
+        history: twin_store::HistoryBounds::default(),
         now,
     };
     let (service, handle, reader) = DeviceTwin::open(settings, events, commands).await.unwrap();
