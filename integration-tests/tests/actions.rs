@@ -10,7 +10,7 @@ fn devices(address: &str, every: &str) -> String {
     format!(
         "devices:\n  meter:\n    modbus: {{ tcp: \"{address}\", timeout: 1s }}\n    properties:\n      \
          power: {{ type: int, every: {every}, modbus: {{ holding: 10 }} }}\n      \
-         limit: {{ type: int, access: read_write, every: {every}, modbus: {{ holding: 20 }} }}\n  \
+         limit: {{ type: int, access: read_write, every: {every}, modbus: {{ holding: 11 }} }}\n  \
          outside:\n    properties:\n      level: {{ type: int }}\n"
     )
 }
@@ -80,6 +80,8 @@ async fn a_pause_stops_what_is_on_the_wire_marks_the_values_and_outlives_a_resta
     assert!(probe["connect_ms"].is_u64() && meter.requests() > asked);
     power_is(&edge, "why", "paused").await;
 
+    // These meters can only be read.
+    ask(&edge, "PATCH", "meter/override", Some(&json!({"limit": null}))).await;
     let (status, device) = ask(&edge, "POST", "meter/actions/resume", None).await;
     assert_eq!((status, &device["serving"]["paused"]), (200, &Value::Null));
     power_is(&edge, "quality", "good").await;

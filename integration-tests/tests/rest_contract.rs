@@ -32,7 +32,8 @@ fn narrowed(mut document: Value, known: &[(&str, Value)]) -> Value {
     let paths = document["paths"].as_object_mut().unwrap();
     paths.retain(|path, _| !path.ends_with("/events"));
     for operation in paths.values_mut().flat_map(|path| path.as_object_mut().unwrap().values_mut()) {
-        let Some(parameters) = operation["parameters"].as_array_mut() else { continue };
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        let Some(parameters) = parameters else { continue };
         parameters.retain(|parameter| parameter["name"] != "wait");
         for parameter in parameters.iter_mut().filter(|parameter| parameter["in"] == "path") {
             if let Some((_, values)) = known.iter().find(|(name, _)| parameter["name"] == *name) {
@@ -89,7 +90,7 @@ async fn fuzz(python: &Path, document: &Value, address: &str, folder: &Path) {
     )
     .await;
     let told = String::from_utf8_lossy(&said.stdout);
-    let count = told.lines().find(|line| line.contains("generated")).unwrap_or_default();
+    let count = told.lines().find(|line| line.contains(" generated, ")).unwrap_or_default();
     println!("{address}: {}", count.trim());
     assert!(said.status.success(), "{told}\n{}", String::from_utf8_lossy(&said.stderr));
     assert!(count.contains("passed"), "{told}");

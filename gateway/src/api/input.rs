@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use twin_api::{Condition, ProblemKind};
 
-use super::problem::{Query, Rejection};
+use super::problem::{Query, Rejection, short};
 
 /// How long the whole of a body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(20);
@@ -111,11 +111,11 @@ async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Rej
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Rejection> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Rejection> {
     serde_json::from_slice(bytes).map_err(|error| {
         Rejection::new(
             ProblemKind::BadRequest,
-            format!("the body cannot be read as what it should be: {error}"),
+            format!("the body cannot be read as what it should be: {}", short(&error.to_string())),
         )
     })
 }

@@ -21,7 +21,7 @@ const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The figures of the gateway, in the text form of OpenMetrics 1.0 or of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health",
-    responses((status = 200, content_type = "application/openmetrics-text", body = String), (status = 500, body = Problem)))]
+    responses((status = 200, content((String = "application/openmetrics-text"), (String = "text/plain"))), (status = 500, body = Problem)))]
 pub(super) async fn metrics(
     axum::extract::State(state): axum::extract::State<State>,
     _: NoQuery,

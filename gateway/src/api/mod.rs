@@ -1,6 +1,7 @@
 //! REST at the edge: the same shapes and words as in the cloud, with the link up or down.
 
 pub mod actions;
+pub mod asked;
 pub mod audit;
 mod changes;
 mod chosen;

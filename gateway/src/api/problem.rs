@@ -110,6 +110,11 @@ impl From<JsonRejection> for Rejection {
     }
 }
 
+/// What a parser says may quote all that it was given.
+pub(super) fn short(said: &str) -> String {
+    said.chars().take(400).collect()
+}
+
 /// A path whose parts have been read.
 pub(super) struct Path<T>(pub(super) T);
 
@@ -121,7 +126,7 @@ where
     type Rejection = Rejection;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        let bad = |r: PathRejection| Rejection::new(ProblemKind::BadRequest, r.body_text());
+        let bad = |r: PathRejection| Rejection::new(ProblemKind::BadRequest, short(&r.body_text()));
         path.map(|axum::extract::Path(value)| Self(value)).map_err(bad)
     }
 }
@@ -139,7 +144,7 @@ where
         let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
         query
             .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|r| Rejection::new(ProblemKind::BadRequest, r.body_text()))
+            .map_err(|r| Rejection::new(ProblemKind::BadRequest, short(&r.body_text())))
     }
 }
 

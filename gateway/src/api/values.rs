@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::State;
 use super::chosen::Filter;
-use super::problem::Rejection;
+use super::problem::{Rejection, short};
 
 /// The most devices and the most properties that can be named.
 const MOST_NAMED: usize = 1000;
@@ -92,13 +92,13 @@ pub(super) async fn list(
     Ok(Json(page))
 }
 
-struct Asked {
+pub(super) struct Asked {
     filter: Filter,
     devices: Vec<DeviceId>,
     properties: Vec<PropertyName>,
 }
 
-fn asked(query: &str) -> Result<Asked, Rejection> {
+pub(super) fn asked(query: &str) -> Result<Asked, Rejection> {
     let bad = |detail: String| Rejection::new(ProblemKind::BadRequest, detail);
     let (mut devices, mut properties) = (Vec::new(), Vec::new());
     let mut rest = form_urlencoded::Serializer::new(String::new());
@@ -117,6 +117,6 @@ fn asked(query: &str) -> Result<Asked, Rejection> {
     let rest = format!("/?{}", rest.finish());
     let uri: http::Uri = rest.parse().map_err(|_| bad("the query cannot be read".to_owned()))?;
     let axum::extract::Query(filter) =
-        axum::extract::Query::try_from_uri(&uri).map_err(|error| bad(error.body_text()))?;
+        axum::extract::Query::try_from_uri(&uri).map_err(|error| bad(short(&error.body_text())))?;
     Ok(Asked { filter, devices, properties })
 }

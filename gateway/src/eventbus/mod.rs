@@ -8,7 +8,7 @@ mod external;
 mod members;
 mod pipeline;
 mod speaker;
-mod translate;
+pub mod translate;
 
 pub use bus::{Counters, EventBus, Outlet};
 pub use embedded::Embedded;

@@ -14,7 +14,7 @@ use twin_store::StoredTwin;
 
 /// A body of `twin/update` in the service's words.
 #[derive(Debug)]
-pub(super) struct Translated {
+pub struct Translated {
     /// What the mapper reports.
     pub report: Report,
     /// What a local application wants of properties (`expected`).
@@ -24,7 +24,10 @@ pub(super) struct Translated {
 }
 
 /// Translates a body for a device whose definition is known.
-pub(super) fn update(
+///
+/// # Errors
+/// [`ContractError`] when it names a property that the device does not have, or a value is not of its type.
+pub fn update(
     device: &DeviceId,
     definition: &DeviceDefinition,
     body: TwinUpdate,

@@ -3,7 +3,9 @@
 
 mod backup;
 mod ble;
+mod gateway;
 mod link;
+mod modbus;
 mod mqtt;
 mod opcua;
 mod rest;
@@ -13,7 +15,9 @@ mod zigbee;
 
 pub use backup::backup_file;
 pub use ble::ble_codec;
+pub use gateway::{mqtt_bus, rest_request};
 pub use link::{enrol, join_token, link_frame, link_session};
+pub use modbus::{modbus_frames, modbus_tcp};
 pub use mqtt::{
     mqtt_delta, mqtt_document, mqtt_get, mqtt_get_result, mqtt_membership, mqtt_state, mqtt_state_result,
     mqtt_topic, mqtt_update, mqtt_update_result,
@@ -28,7 +32,7 @@ pub use zigbee::{zigbee_link, zigbee_message};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 31] = [
     ("backup_file", backup_file),
     ("ble_codec", ble_codec),
     ("changes_token", changes_token),
@@ -42,6 +46,9 @@ pub const TARGETS: [Target; 27] = [
     ("link_session", link_session),
     ("merge_patch", merge_patch),
     ("modbus_codec", modbus_codec),
+    ("modbus_frames", modbus_frames),
+    ("modbus_tcp", modbus_tcp),
+    ("mqtt_bus", mqtt_bus),
     ("mqtt_delta", mqtt_delta),
     ("mqtt_document", mqtt_document),
     ("mqtt_get", mqtt_get),
@@ -53,6 +60,7 @@ pub const TARGETS: [Target; 27] = [
     ("mqtt_update", mqtt_update),
     ("mqtt_update_result", mqtt_update_result),
     ("opcua_names", opcua_names),
+    ("rest_request", rest_request),
     ("value_json", value_json),
     ("zigbee_link", zigbee_link),
     ("zigbee_message", zigbee_message),

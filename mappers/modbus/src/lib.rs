@@ -3,6 +3,7 @@
 mod bus;
 pub mod codec;
 mod driver;
+pub mod frames;
 pub mod link;
 pub mod overview;
 pub mod plan;

@@ -55,6 +55,8 @@ impl Wanted {
 
 /// The most properties in one request.
 const MOST: usize = 1000;
+/// How many faults the line for people tells; the list has them all.
+const MOST_TOLD: usize = 5;
 
 /// Reads a merge patch of a device's values: for each property the value and its end, or none to delete it. Every
 /// fault is found, not only the first.
@@ -95,7 +97,11 @@ pub fn read_wishes(
             }
             (_, Some(defined)) => match read_wish(defined, wanted, now) {
                 Ok(wanted) => wishes.push(Wish { property, wanted: Some(wanted) }),
-                Err(detail) => unacceptable.push(FieldFault { name: cut(name), detail }),
+                Err(detail) => {
+                    // What a parser says may quote all that it was given.
+                    let detail = detail.chars().take(400).collect();
+                    unacceptable.push(FieldFault { name: cut(name), detail });
+                }
             },
         }
     }
@@ -104,7 +110,12 @@ pub fn read_wishes(
         (false, _) => (ProblemKind::UnknownProperty, unknown),
         (true, false) => (ProblemKind::UnacceptableValue, unacceptable),
     };
-    let detail = faults.iter().map(|f| format!("{}: {}", f.name, f.detail)).collect::<Vec<_>>().join("; ");
+    let mut detail: Vec<_> =
+        faults.iter().take(MOST_TOLD).map(|f| format!("{}: {}", f.name, f.detail)).collect();
+    if faults.len() > MOST_TOLD {
+        detail.push(format!("and {} more", faults.len() - MOST_TOLD));
+    }
+    let detail = detail.join("; ");
     Err(Problem::new(kind, detail).with_faults(faults))
 }
 

@@ -25,7 +25,7 @@ async fn what_is_not_known_or_not_well_formed_is_answered_with_a_problem() {
         ("/api/v1/devices/default/pump-1/twin?x=1", (400, "bad-request")),
         ("/api/v1/devices/default/pump-1/override?x=1", (400, "bad-request")),
         ("/api/v1/changes?since=x", (400, "bad-request")),
-        ("/api/v1/changes?since=1.2.3", (400, "bad-request")),
+        ("/api/v1/changes?since=1.2.3.4", (400, "bad-request")),
         ("/api/v1/changes?since=-1", (400, "bad-request")),
         ("/api/v1/changes?wait=61", (400, "bad-request")),
         ("/api/v1/changes?limit=0", (400, "bad-request")),

@@ -5,11 +5,12 @@ use crate::serial::{ascii, rtu};
 
 /// What the first bytes of an answer are.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub enum Piece {
     /// The beginning of a frame.
     Unfinished,
     /// A frame that came whole.
     Whole {
+        /// Whose it is.
         unit: u8,
         /// Function and data.
         body: Vec<u8>,

@@ -12,4 +12,10 @@ mod port;
 pub(crate) mod rtu;
 mod suspects;
 
+pub use framing::Piece;
 pub(crate) use line::Line;
+
+/// Whether a function with its data is an answer to a request for `count` registers or bits.
+pub(crate) fn is_answer(body: &[u8], count: usize) -> bool {
+    pdu::answer(body, count).is_some()
+}
