@@ -411,7 +411,10 @@ async fn prepare(connection: &mut SqliteConnection, checked: bool) -> Result<(i6
     }
     let log = Log::open(connection).await.map_err(|error| match error {
         StoreError::Database(error) => Failure::Sqlite(error),
-        other => Failure::Damaged(other.to_string()),
+        StoreError::Unreadable { .. }
+        | StoreError::NotWritable(_)
+        | StoreError::NotWrittenBack
+        | StoreError::Damaged(_) => Failure::Damaged(error.to_string()),
     })?;
     Ok((documents::last_followed_seq(connection).await?, log))
 }
