@@ -266,9 +266,11 @@ impl Rights for Access {
 /// Whether a mapper may publish here: requests for its own devices, and for which devices there are.
 fn speaks_for(topic: &str, is_own: impl FnOnce(&DeviceId) -> bool) -> bool {
     match topic.parse::<Topic>() {
+        // What people ask for is not a mapper's to ask for.
+        Ok(Topic::Device(_, DeviceTopic::OverrideUpdate | DeviceTopic::AlarmUpdate)) => false,
         Ok(parsed @ Topic::Device(..)) if parsed.is_request() => parsed.device().is_some_and(is_own),
         Ok(parsed @ Topic::Node(..)) => parsed.is_request(),
-        Ok(Topic::Device(..)) | Err(_) => false,
+        Ok(Topic::Device(..) | Topic::Alarm(_)) | Err(_) => false,
     }
 }
 
@@ -277,13 +279,16 @@ fn asks(topic: &str) -> bool {
     match topic.parse::<Topic>() {
         Ok(Topic::Device(_, DeviceTopic::TwinGet)) => true,
         Ok(parsed @ Topic::Node(..)) => parsed.is_request(),
-        Ok(Topic::Device(..)) | Err(_) => false,
+        Ok(Topic::Device(..) | Topic::Alarm(_)) | Err(_) => false,
     }
 }
 
-/// Whether a message here can say what a device should do; the bus looks at its body.
+/// Whether a message here can say what a device should do, or what is done about an alarm; the bus looks at its body.
 fn wants(topic: &str) -> bool {
-    matches!(topic.parse::<Topic>(), Ok(Topic::Device(_, DeviceTopic::TwinUpdate)))
+    match topic.parse::<Topic>() {
+        Ok(Topic::Device(_, topic)) => topic == DeviceTopic::TwinUpdate || topic.is_operators(),
+        Ok(Topic::Node(..) | Topic::Alarm(_)) | Err(_) => false,
+    }
 }
 
 /// Whether only the gateway speaks here. A topic under `$hw` that does not parse is let through unless it ends like one

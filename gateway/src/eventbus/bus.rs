@@ -82,8 +82,8 @@ pub struct EventBus {
 
 pub(super) struct Inner {
     pub(super) node: NodeName,
-    service: Handle,
-    audit: Audit,
+    pub(super) service: Handle,
+    pub(super) audit: Audit,
     pub(super) reader: Reader,
     pub(super) catalog: Catalog,
     outlet: Box<dyn Outlet>,
@@ -218,6 +218,10 @@ impl EventBus {
                 }
             }
             Topic::Device(device, DeviceTopic::TwinGet) => self.get(device, payload).await,
+            Topic::Device(device, DeviceTopic::AlarmUpdate) => self.alarm_update(speaker, device, payload).await,
+            Topic::Device(device, DeviceTopic::OverrideUpdate) => {
+                self.override_update(speaker, device, payload).await
+            }
             Topic::Device(device, DeviceTopic::StateUpdate) => {
                 match self.begin_state(device, payload).await {
                     Ok(underway) => return Some(underway),
@@ -233,8 +237,11 @@ impl EventBus {
                 | DeviceTopic::TwinUpdateDelta
                 | DeviceTopic::TwinUpdateDocument
                 | DeviceTopic::TwinGetResult
-                | DeviceTopic::StateUpdateResult,
+                | DeviceTopic::StateUpdateResult
+                | DeviceTopic::OverrideUpdateResult
+                | DeviceTopic::AlarmUpdateResult,
             )
+            | Topic::Alarm(_)
             | Topic::Node(..) => return None,
         };
         self.answer(&topic, result);
@@ -343,49 +350,16 @@ impl EventBus {
         by: &str,
         wanted: Vec<(twin_core::PropertyName, twin_core::Value)>,
     ) -> Result<Vec<u8>, Refusal> {
-        let refuse = |error| Refusal { event_id: event_id.clone(), error };
-        let before = self.stored(device, now()).await.map_err(&refuse)?;
-        self.write_down(device, by, &wanted).await.map_err(&refuse)?;
-        let names: Vec<_> = wanted.iter().map(|(name, _)| name.clone()).collect();
         let requests = wanted.into_iter().map(|(property, value)| OverrideRequest {
             id: PropertyId::new(device.clone(), property),
             set: Some(translate::override_of(value, by, now())),
             if_match: None,
         });
-        let set = self.inner.service.set_overrides(requests.collect()).await;
-        set.map_err(|e| refuse(translate::refusal(e)))?;
-        let timestamp = now();
-        let mut after = self.stored(device, timestamp).await.map_err(&refuse)?;
-        let mut document = TwinDocument { event_id: event_id.clone(), timestamp, twin: BTreeMap::new() };
-        let touched = names.into_iter().chain(updated.properties.into_iter().map(|(name, ..)| name));
-        let mut twin = BTreeMap::new();
-        for name in touched.collect::<std::collections::BTreeSet<_>>() {
-            let current = after.remove(&name).flatten();
-            let last = before.get(&name).cloned().flatten();
-            document.twin.insert(name.clone(), TwinChange { last, current: current.clone() });
-            twin.insert(name, current);
-        }
-        self.say(&Topic::Device(device.clone(), DeviceTopic::TwinUpdateDocument), document.encode());
-        Ok(UpdateResult { event_id, timestamp, twin }.encode())
+        let also = updated.properties.into_iter().map(|(name, ..)| name).collect();
+        self.set_overrides(device, event_id, by, requests.collect(), also).await
     }
 
-    /// Nothing is wanted that is not in the audit before.
-    async fn write_down(
-        &self,
-        device: &DeviceId,
-        by: &str,
-        wanted: &[(twin_core::PropertyName, twin_core::Value)],
-    ) -> Result<(), ContractError> {
-        let mut record = Record::new(Action::Request);
-        record.by = Some(by.strip_suffix("@mqtt").unwrap_or(by).to_owned());
-        record.from = Some("mqtt".to_owned());
-        record.subject = Some(format!("twin/update {device}"));
-        record.new = Some(wanted.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect());
-        let written = self.inner.audit.write(record).await;
-        written.map(drop).map_err(|error| ContractError::Unavailable { reason: error.to_string() })
-    }
-
-    async fn stored(
+    pub(super) async fn stored(
         &self,
         device: &DeviceId,
         now: Timestamp,

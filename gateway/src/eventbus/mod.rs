@@ -6,6 +6,7 @@ mod catalog;
 mod embedded;
 mod external;
 mod members;
+mod operator;
 mod pipeline;
 mod speaker;
 pub mod translate;

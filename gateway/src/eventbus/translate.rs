@@ -7,7 +7,7 @@ use device_twin::{Report, ReportError, ReportedChange, Update};
 use mapper_contract::property::Held;
 use mapper_contract::{ContractError, Delta, PropertyTwin, Twin, TwinUpdate, WireValue, WriteOutcome};
 use twin_core::{
-    Access, DeviceDefinition, DeviceId, Override, PropertyDefinition, PropertyName, Quality, Reported,
+    Access, DeviceDefinition, DeviceId, Override, Part, PropertyDefinition, PropertyName, Quality, Reported,
     Timestamp, TypeMismatch, Value, ValueType,
 };
 use twin_store::StoredTwin;
@@ -120,17 +120,22 @@ pub(super) fn whole(stored: &StoredTwin, now: Timestamp) -> Twin {
     for name in names.collect::<std::collections::BTreeSet<_>>() {
         let desired = stored.desired.iter().find(|(n, ..)| n == name).map(|(_, d, r)| (d, *r));
         let override_ = stored.overrides.iter().find(|(n, ..)| n == name).map(|(_, o, r)| (o, *r));
-        let Some(effective) = twin_core::effective(desired, override_, now) else { continue };
-        let since = override_.map(|(o, _)| o.set_at).or(desired.map(|(d, _)| d.set_at));
+        let reported = stored.reported.iter().find(|(n, ..)| n == name).map(|(_, r, _)| r);
+        let (tolerance, readable) = known(name).map_or((None, true), |d| (d.tolerance, d.access.readable()));
+        let wishes = twin_core::Wishes { desired, override_ };
+        let (effective, convergence) = wishes.standing(reported, tolerance, readable, now);
         let property = twin.entry(name.clone()).or_default();
+        property.convergence = Some(convergence);
+        property.value_type = property.value_type.or_else(|| known(name).map(|d| d.value_type));
+        let Some(effective) = effective else { continue };
+        let since = match effective.part {
+            Part::Override => override_.map(|(o, _)| o.set_at),
+            Part::Desired | Part::Reported | Part::Device => desired.map(|(d, _)| d.set_at),
+        };
         property.expected = Some(Held { value: (&effective.value).into(), timestamp: since });
         property.part = Some(effective.part);
         property.revision = Some(effective.revision);
         property.until = effective.until;
-        property.value_type = property.value_type.or_else(|| known(name).map(|d| d.value_type));
-        let reported = stored.reported.iter().find(|(n, ..)| n == name).map(|(_, r, _)| r);
-        let (tolerance, readable) = known(name).map_or((None, true), |d| (d.tolerance, d.access.readable()));
-        property.convergence = Some(twin_core::convergence(Some(&effective), reported, tolerance, readable));
     }
     twin.into_iter().map(|(name, property)| (name, Some(property))).collect()
 }

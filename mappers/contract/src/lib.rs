@@ -5,12 +5,14 @@
 //! bytes go out: no socket, no clock.
 #![warn(missing_docs)]
 
+pub mod alarm;
 pub mod delta;
 pub mod document;
 pub mod error;
 pub mod get;
 pub mod limits;
 pub mod membership;
+pub mod operator;
 pub mod outcome;
 pub mod property;
 pub mod result;
@@ -20,11 +22,13 @@ pub mod update;
 pub mod value;
 mod wire;
 
+pub use alarm::{AlarmAction, AlarmFields, AlarmMessage, AlarmResult, AlarmUpdate};
 pub use delta::{Delta, Wanted};
 pub use document::{TwinChange, TwinDocument};
 pub use error::{ContractError, ErrorAnswer, Refusal};
 pub use get::{GetRequest, TwinGetResult};
 pub use membership::{MembershipResult, MembershipUpdated};
+pub use operator::{End, OperatorValue, OverrideUpdate};
 pub use outcome::WriteOutcome;
 pub use property::{Held, PropertyTwin, Twin};
 pub use result::{Answer, UpdateResult};

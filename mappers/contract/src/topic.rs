@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use twin_core::{DeviceId, InvalidId, NodeName};
+use twin_core::{AlarmId, DeviceId, InvalidId, NodeName};
 
 const DEVICE_PREFIX: &str = "$hw/events/device/";
+const ALARM_STATE: &str = "alarm/state";
 const NODE_PREFIX: &str = "$hw/events/node/";
 
 /// A topic of the contract.
@@ -13,6 +14,9 @@ const NODE_PREFIX: &str = "$hw/events/node/";
 pub enum Topic {
     /// `$hw/events/device/{namespace}/{name}/...`
     Device(DeviceId, DeviceTopic),
+    /// `$hw/events/device/{namespace}/{name}/alarm/state/{property}/{rule}`: one alarm as it stands, from the gateway,
+    /// retained. What a property's name may hold and a level of a topic may not is written as `%2F`.
+    Alarm(AlarmId),
     /// `$hw/events/node/{node}/...`
     Node(NodeName, NodeTopic),
 }
@@ -36,6 +40,14 @@ pub enum DeviceTopic {
     StateUpdate,
     /// `state/update/result`: the answer to it, from the gateway.
     StateUpdateResult,
+    /// `twin/override/update`: sets and releases a local operator's values, to the gateway.
+    OverrideUpdate,
+    /// `twin/override/update/result`: the answer to it, from the gateway.
+    OverrideUpdateResult,
+    /// `alarm/update`: acknowledges, shelves or unshelves an alarm, to the gateway.
+    AlarmUpdate,
+    /// `alarm/update/result`: the answer to it, from the gateway.
+    AlarmUpdateResult,
 }
 
 /// What is said about the devices of one node.
@@ -67,7 +79,7 @@ pub enum InvalidTopic {
 
 impl DeviceTopic {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::TwinUpdate,
         Self::TwinUpdateResult,
         Self::TwinUpdateDelta,
@@ -76,6 +88,10 @@ impl DeviceTopic {
         Self::TwinGetResult,
         Self::StateUpdate,
         Self::StateUpdateResult,
+        Self::OverrideUpdate,
+        Self::OverrideUpdateResult,
+        Self::AlarmUpdate,
+        Self::AlarmUpdateResult,
     ];
 
     /// The levels after the device.
@@ -90,6 +106,10 @@ impl DeviceTopic {
             Self::TwinGetResult => "twin/get/result",
             Self::StateUpdate => "state/update",
             Self::StateUpdateResult => "state/update/result",
+            Self::OverrideUpdate => "twin/override/update",
+            Self::OverrideUpdateResult => "twin/override/update/result",
+            Self::AlarmUpdate => "alarm/update",
+            Self::AlarmUpdateResult => "alarm/update/result",
         }
     }
 
@@ -100,12 +120,22 @@ impl DeviceTopic {
             Self::TwinUpdate => Some(Self::TwinUpdateResult),
             Self::TwinGet => Some(Self::TwinGetResult),
             Self::StateUpdate => Some(Self::StateUpdateResult),
+            Self::OverrideUpdate => Some(Self::OverrideUpdateResult),
+            Self::AlarmUpdate => Some(Self::AlarmUpdateResult),
             Self::TwinUpdateResult
             | Self::TwinUpdateDelta
             | Self::TwinUpdateDocument
             | Self::TwinGetResult
-            | Self::StateUpdateResult => None,
+            | Self::StateUpdateResult
+            | Self::OverrideUpdateResult
+            | Self::AlarmUpdateResult => None,
         }
+    }
+
+    /// Whether people and applications say it, and mappers never do.
+    #[must_use]
+    pub fn is_operators(self) -> bool {
+        matches!(self, Self::OverrideUpdate | Self::AlarmUpdate)
     }
 
     fn from_suffix(suffix: &str) -> Option<Self> {
@@ -140,13 +170,17 @@ impl NodeTopic {
 impl Topic {
     /// What a gateway subscribes to on a broker that is not its own: every request, in the form with a namespace and
     /// in the older one without. `#` alone would not do: it does not match what begins with `$`.
-    pub const REQUEST_FILTERS: [&str; 7] = [
+    pub const REQUEST_FILTERS: [&str; 11] = [
         "$hw/events/device/+/+/twin/update",
         "$hw/events/device/+/+/twin/get",
         "$hw/events/device/+/+/state/update",
+        "$hw/events/device/+/+/twin/override/update",
+        "$hw/events/device/+/+/alarm/update",
         "$hw/events/device/+/twin/update",
         "$hw/events/device/+/twin/get",
         "$hw/events/device/+/state/update",
+        "$hw/events/device/+/twin/override/update",
+        "$hw/events/device/+/alarm/update",
         "$hw/events/node/+/membership/get",
     ];
 
@@ -162,6 +196,7 @@ impl Topic {
         match self {
             Self::Device(device, topic) => topic.result().map(|topic| Self::Device(device.clone(), topic)),
             Self::Node(node, topic) => topic.result().map(|topic| Self::Node(node.clone(), topic)),
+            Self::Alarm(_) => None,
         }
     }
 
@@ -170,6 +205,7 @@ impl Topic {
     pub fn device(&self) -> Option<&DeviceId> {
         match self {
             Self::Device(device, _) => Some(device),
+            Self::Alarm(id) => Some(id.device()),
             Self::Node(..) => None,
         }
     }
@@ -181,7 +217,7 @@ impl Topic {
             Self::Device(device, topic) if device.namespace() == DeviceId::DEFAULT_NAMESPACE => {
                 Some(format!("{DEVICE_PREFIX}{}/{}", device.name(), topic.suffix()))
             }
-            Self::Device(..) | Self::Node(..) => None,
+            Self::Device(..) | Self::Alarm(_) | Self::Node(..) => None,
         }
     }
 }
@@ -191,6 +227,10 @@ impl fmt::Display for Topic {
         match self {
             Self::Device(device, topic) => write!(f, "{DEVICE_PREFIX}{device}/{}", topic.suffix()),
             Self::Node(node, topic) => write!(f, "{NODE_PREFIX}{node}/{}", topic.suffix()),
+            Self::Alarm(id) => {
+                let property = id.property().property.as_str().replace('/', "%2F").replace('#', "%23");
+                write!(f, "{DEVICE_PREFIX}{}/{ALARM_STATE}/{property}/{}", id.device(), id.rule())
+            }
         }
     }
 }
@@ -211,6 +251,9 @@ fn parse(text: &str) -> Option<Result<Topic, InvalidTopic>> {
         return Some(node.parse().map(|node| Topic::Node(node, topic)).map_err(InvalidTopic::Name));
     }
     let (first, rest) = text.strip_prefix(DEVICE_PREFIX)?.split_once('/')?;
+    if let Some(id) = alarm(first, rest) {
+        return Some(id.map(Topic::Alarm).map_err(InvalidTopic::Name));
+    }
     let (device, topic) = match DeviceTopic::from_suffix(rest) {
         Some(topic) => (DeviceId::new(DeviceId::DEFAULT_NAMESPACE, first), topic),
         None => {
@@ -219,6 +262,17 @@ fn parse(text: &str) -> Option<Result<Topic, InvalidTopic>> {
         }
     };
     Some(device.map(|device| Topic::Device(device, topic)).map_err(InvalidTopic::Name))
+}
+
+/// `{name}/alarm/state/{property}/{rule}`, behind the namespace.
+fn alarm(namespace: &str, rest: &str) -> Option<Result<AlarmId, InvalidId>> {
+    let (name, rest) = rest.split_once('/')?;
+    let (property, rule) = rest.strip_prefix(ALARM_STATE)?.strip_prefix('/')?.split_once('/')?;
+    let property = property.replace("%2F", "/").replace("%23", "#");
+    let id = DeviceId::new(namespace, name)
+        .and_then(|device| AlarmId::from_column(device, &format!("{property}/{rule}")));
+    // Only what is written as we write it: a rule has no slash.
+    (!rule.contains('/')).then_some(id)
 }
 
 #[cfg(test)]
@@ -233,7 +287,13 @@ pub(crate) mod tests {
             .prop_map(|(ns, name, topic)| Topic::Device(DeviceId::new(&ns, &name).unwrap(), topic));
         let node = (LABEL, proptest::sample::select(NodeTopic::ALL.to_vec()))
             .prop_map(|(node, topic)| Topic::Node(node.parse().unwrap(), topic));
-        prop_oneof![3 => device, 1 => node]
+        let alarm = (LABEL, LABEL, "[-A-Za-z0-9_.,:/@#]{1,20}", "[-A-Za-z0-9_]{1,20}").prop_map(
+            |(ns, name, property, rule)| {
+                let device = DeviceId::new(&ns, &name).unwrap();
+                Topic::Alarm(AlarmId::from_column(device, &format!("{property}/{rule}")).unwrap())
+            },
+        );
+        prop_oneof![3 => device, 1 => node, 1 => alarm]
     }
 
     proptest! {

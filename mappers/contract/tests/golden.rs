@@ -85,7 +85,7 @@ fn every_recorded_request_is_read_and_the_two_that_are_wrong_are_named() {
             Topic::Device(_, DeviceTopic::StateUpdate) => {
                 assert_eq!(StateUpdate::parse(&message.body).unwrap().state, DeviceState::Online);
             }
-            Topic::Device(..) | Topic::Node(..) => {}
+            Topic::Device(..) | Topic::Alarm(_) | Topic::Node(..) => {}
         }
     }
     assert_eq!(refused, [(String::new(), "not_json"), ("e4".to_owned(), "twin_missing")]);
@@ -136,8 +136,13 @@ fn recorded_answers_are_read_and_ours_have_their_fields() {
                 DeviceTopic::TwinUpdate
                 | DeviceTopic::TwinUpdateDelta
                 | DeviceTopic::TwinGet
-                | DeviceTopic::StateUpdate,
+                | DeviceTopic::StateUpdate
+                | DeviceTopic::OverrideUpdate
+                | DeviceTopic::OverrideUpdateResult
+                | DeviceTopic::AlarmUpdate
+                | DeviceTopic::AlarmUpdateResult,
             ))
+            | Ok(Topic::Alarm(_))
             | Ok(Topic::Node(_, NodeTopic::MembershipGet)) => continue,
             Err(_) => ErrorAnswer::parse(there).unwrap().encode(),
         };

@@ -1,10 +1,7 @@
 //! One property of a twin, with everything that follows from its parts.
 
 use serde::{Deserialize, Serialize};
-use twin_core::{
-    Convergence, Desired, Override, Part, PropertyDefinition, Reported, Revision, Timestamp, Value,
-    WriteResult, convergence, effective,
-};
+use twin_core::{Desired, Override, PropertyDefinition, Reported, Revision, Timestamp, Wishes};
 use utoipa::ToSchema;
 
 use crate::definition::DefinitionView;
@@ -68,18 +65,14 @@ impl PropertyParts<'_> {
     /// What they amount to at `now`.
     #[must_use]
     pub fn view(&self, now: Timestamp) -> PropertyView {
-        let effective = effective(
-            self.desired.map(|d| (d.body, d.revision)),
-            self.override_.map(|o| (o.body, o.revision)),
-            now,
-        );
+        let wishes = Wishes {
+            desired: self.desired.map(|d| (d.body, d.revision)),
+            override_: self.override_.map(|o| (o.body, o.revision)),
+        };
         let reported = self.reported.map(|r| r.body);
         let tolerance = self.definition.and_then(|d| d.tolerance);
         let readable = self.definition.is_none_or(|d| d.access.readable());
-        let convergence = match &effective {
-            None if self.has_run_out() => Convergence::Expired,
-            effective => convergence(effective.as_ref(), reported, tolerance, readable),
-        };
+        let (effective, convergence) = wishes.standing(reported, tolerance, readable, now);
         PropertyView {
             definition: self.definition.map(DefinitionView::from),
             reported: self.reported.as_ref().map(ReportedView::from),
@@ -88,20 +81,5 @@ impl PropertyParts<'_> {
             effective: effective.as_ref().map(EffectiveView::from),
             convergence: (&convergence).into(),
         }
-    }
-
-    /// Whether a wish that is there, but no longer in force, was never taken by the device. To be asked only when no
-    /// wish is in force.
-    fn has_run_out(&self) -> bool {
-        let taken = |part: Part, revision: Revision, value: &Value| {
-            self.reported.and_then(|r| r.body.outcome.as_ref()).is_some_and(|o| {
-                o.part == part
-                    && o.revision == revision
-                    && o.value == *value
-                    && matches!(o.result, WriteResult::Applied)
-            })
-        };
-        self.desired.is_some_and(|d| !taken(Part::Desired, d.revision, &d.body.value))
-            || self.override_.is_some_and(|o| !taken(Part::Override, o.revision, &o.body.value))
     }
 }

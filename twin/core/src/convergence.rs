@@ -129,6 +129,50 @@ pub fn convergence(
     }
 }
 
+/// What is wanted of a property by both who may want something, whether it is in force or not.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wishes<'a> {
+    /// What the cloud wants.
+    pub desired: Option<(&'a Desired, Revision)>,
+    /// What a local operator wants.
+    pub override_: Option<(&'a Override, Revision)>,
+}
+
+impl Wishes<'_> {
+    /// What the device should hold at `now`, and how far it has got: the two things that every surface shows. A wish that
+    /// has run out before the device took it is [`Convergence::Expired`] for as long as it is there and none is in force.
+    #[must_use]
+    pub fn standing(
+        &self,
+        reported: Option<&Reported>,
+        tolerance: Option<f64>,
+        readable: bool,
+        now: Timestamp,
+    ) -> (Option<Effective>, Convergence) {
+        let effective = effective(self.desired, self.override_, now);
+        let convergence = match &effective {
+            None if self.have_run_out(reported) => Convergence::Expired,
+            effective => convergence(effective.as_ref(), reported, tolerance, readable),
+        };
+        (effective, convergence)
+    }
+
+    /// Whether a wish that is there was never taken by the device. Asked only when no wish is in force.
+    fn have_run_out(&self, reported: Option<&Reported>) -> bool {
+        let outcome = reported.and_then(|r| r.outcome.as_ref());
+        let taken = |part: Part, revision: Revision, value: &Value| {
+            outcome.is_some_and(|o| {
+                o.part == part
+                    && o.revision == revision
+                    && o.value == *value
+                    && matches!(o.result, WriteResult::Applied)
+            })
+        };
+        self.desired.is_some_and(|(d, revision)| !taken(Part::Desired, revision, &d.value))
+            || self.override_.is_some_and(|(o, revision)| !taken(Part::Override, revision, &o.value))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +244,27 @@ mod tests {
         );
         let failed = WriteResult::Failed { reason: "gone".into(), retry_at: None };
         assert_eq!(word(Some(&reported(4, Some((7, 5, failed))))), "failed");
+    }
+
+    #[test]
+    fn a_wish_that_has_run_out_is_expired_unless_the_device_took_it() {
+        let (d, o) = (desired(5, Some(10)), local(6, Some(10)));
+        let r = Revision::new(7);
+        let word = |wishes: Wishes<'_>, reported: Option<&Reported>, now| {
+            wishes.standing(reported, None, true, at(now)).1.word()
+        };
+        let by_cloud = Wishes { desired: Some((&d, r)), override_: None };
+        let by_hand = Wishes { desired: None, override_: Some((&o, r)) };
+        assert_eq!(word(Wishes::default(), None, 10), "none");
+        assert_eq!((word(by_cloud, None, 9), word(by_cloud, None, 10)), ("pending", "expired"));
+        assert_eq!((word(by_hand, None, 9), word(by_hand, None, 10)), ("pending", "expired"));
+        let applied = reported(5, Some((7, 5, WriteResult::Applied)));
+        assert_eq!(word(by_cloud, Some(&applied), 10), "none");
+        let refused = reported(4, Some((7, 5, WriteResult::Refused { reason: "no".into() })));
+        assert_eq!(
+            (word(by_cloud, Some(&refused), 9), word(by_cloud, Some(&refused), 10)),
+            ("refused", "expired")
+        );
     }
 
     #[test]

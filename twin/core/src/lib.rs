@@ -21,7 +21,7 @@ pub mod value;
 pub use alarm::{
     Acknowledgement, Alarm, AlarmId, AlarmRule, AlarmState, Condition, RuleName, Severity, Shelving,
 };
-pub use convergence::{Convergence, Effective, convergence, effective};
+pub use convergence::{Convergence, Effective, Wishes, convergence, effective};
 pub use document::{
     Change, Desired, Device, DeviceState, Entry, Key, Outcome, Override, Part, Reported, Side, Stream,
     WriteResult,

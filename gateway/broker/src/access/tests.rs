@@ -85,6 +85,10 @@ fn a_mapper_speaks_for_its_own_devices_until_they_are_taken_away() {
     assert!(!access.may_publish(&mapper, "$hw/events/device/default/pump-2/twin/update"));
     assert!(!access.may_publish(&mapper, "$hw/events/device/default/pump-1/twin/update/delta"));
     assert!(!access.may_publish(&mapper, "plant/other"));
+    for operators in ["twin/override/update", "alarm/update", "alarm/state/t/hot"] {
+        let topic = format!("$hw/events/device/default/pump-1/{operators}");
+        assert!(!access.may_publish(&mapper, &topic), "{topic}");
+    }
     access.set_devices("modbus", []);
     assert!(!access.may_publish(&mapper, "$hw/events/device/default/pump-1/twin/update"));
     access.dismiss_mapper("modbus");
@@ -101,6 +105,8 @@ fn nobody_but_the_gateway_speaks_in_its_name() {
             "$hw/events/device/oven/twin/update/result",
             "$hw/events/device/BAD/pump/twin/update/delta",
             "$hw/events/node/edge-1/membership/updated",
+            "$hw/events/device/default/oven/alarm/state/t/hot",
+            "$hw/events/device/default/oven/twin/override/update/result",
             "$SYS/brokers",
         ] {
             assert!(!access.may_publish(&who, topic), "{who:?} {topic}");
@@ -123,6 +129,8 @@ fn users_publish_what_their_rights_say() {
         ("$hw/events/device/hall/fan/twin/update", false, true, true),
         ("$hw/events/device/default/other/twin/update", false, true, false),
         ("$hw/events/device/default/oven/state/update", false, false, true),
+        ("$hw/events/device/default/oven/twin/override/update", false, true, false),
+        ("$hw/events/device/default/oven/alarm/update", false, true, false),
         ("plant/other", false, false, false),
     ] {
         let found = (may("eve", topic), may("alice", topic), may("line-2", topic));
