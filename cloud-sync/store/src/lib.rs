@@ -21,6 +21,7 @@ mod writer;
 
 pub use error::{OpenError, RedeemError, SetDesiredError, StoreError, TokenRefused};
 pub use history::{HistoryKept, HistoryRetention, HistoryStore, NodeHistory};
+pub use read::alarms::{AlarmFilter, AlarmRow};
 pub use read::devices::{DeviceFilter, DeviceRow};
 pub use read::page::{ChangesPage, PropertyRows};
 pub use read::twin::{TwinRows, Versioned};

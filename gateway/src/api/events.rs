@@ -8,7 +8,7 @@ use futures_util::stream::{self, Stream};
 use http::HeaderMap;
 use serde::Deserialize;
 use tokio::sync::broadcast;
-use twin_api::{ChangeView, Problem, ProblemKind};
+use twin_api::{ChangeView, PartWord, Problem, ProblemKind};
 use twin_store::ChangesToken;
 use utoipa::IntoParams;
 
@@ -71,7 +71,8 @@ pub(super) async fn open(
 async fn next(mut feed: Feed) -> Option<(Result<Event, Infallible>, Feed)> {
     loop {
         if let Some((place, change)) = feed.ready.pop_front() {
-            let event = Event::default().event("change").id(place.to_string());
+            let kind = if change.part == PartWord::Alarm { "alarm" } else { "change" };
+            let event = Event::default().event(kind).id(place.to_string());
             let event = event.json_data(&change).ok()?;
             return Some((Ok(event), feed));
         }

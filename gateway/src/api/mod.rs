@@ -1,6 +1,7 @@
 //! REST at the edge: the same shapes and words as in the cloud, with the link up or down.
 
 pub mod actions;
+mod alarms;
 pub mod asked;
 pub mod audit;
 mod changes;
@@ -100,6 +101,10 @@ pub(crate) fn routes(state: State) -> Router {
         .route("/devices/{namespace}/{name}/actions/probe", post(actions::probe))
         .route("/values", get(values::list))
         .route("/changes", get(changes::list))
+        .route("/alarms", get(alarms::list))
+        .route("/alarms/{namespace}/{name}/{property}/{rule}/acknowledge", post(alarms::acknowledge))
+        .route("/alarms/{namespace}/{name}/{property}/{rule}/shelve", post(alarms::shelve))
+        .route("/alarms/{namespace}/{name}/{property}/{rule}/unshelve", post(alarms::unshelve))
         .route("/events", get(events::stream))
         .route("/status", get(status::status))
         .route("/audit", get(audit::page))
@@ -140,6 +145,10 @@ pub(crate) fn routes(state: State) -> Router {
         actions::probe,
         values::list,
         changes::list,
+        alarms::list,
+        alarms::acknowledge,
+        alarms::shelve,
+        alarms::unshelve,
         events::stream,
         config::status,
         config::history,

@@ -3,7 +3,7 @@
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use twin_api::{NotReady, Problem};
-use twin_core::DeviceState;
+use twin_core::{DeviceState, Severity};
 use utoipa::ToSchema;
 
 use super::State;
@@ -29,6 +29,9 @@ pub struct GatewayStatus {
     pub link: Option<LinkView>,
     /// The devices by state.
     pub devices: DeviceCounts,
+    /// Alarms whose rule is broken and that are not shelved, by severity.
+    #[serde(default)]
+    pub alarms: AlarmCounts,
     /// The database of the twins.
     #[serde(default)]
     pub store: StoreView,
@@ -156,6 +159,17 @@ pub struct DeviceCounts {
     pub paused: u64,
 }
 
+/// Alarms by severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct AlarmCounts {
+    /// To be known.
+    pub info: u64,
+    /// To be looked at.
+    pub warning: u64,
+    /// To be acted on at once.
+    pub critical: u64,
+}
+
 /// Requests over MQTT since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct RequestCounts {
@@ -212,6 +226,17 @@ pub(super) async fn gather(state: &State) -> Result<GatewayStatus, Rejection> {
             DeviceState::Unknown => devices.unknown += 1,
         }
     }
+    let mut alarms = AlarmCounts::default();
+    for (_, alarm, _) in state.reader.alarms().await? {
+        if !alarm.active || alarm.shelved.is_some() {
+            continue;
+        }
+        match alarm.severity {
+            Severity::Info => alarms.info += 1,
+            Severity::Warning => alarms.warning += 1,
+            Severity::Critical => alarms.critical += 1,
+        }
+    }
     let link = state.overview.link().map(|link| LinkView {
         state: link_word(link.state).to_owned(),
         since: link.since.as_millis(),
@@ -263,6 +288,7 @@ pub(super) async fn gather(state: &State) -> Result<GatewayStatus, Rejection> {
         mqtt: state.overview.mqtt.clone(),
         link,
         devices,
+        alarms,
         store: state.service.store_health().into(),
         configuration: state.running.status().revision,
         requests: RequestCounts {

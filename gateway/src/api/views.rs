@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use twin_api::{
-    ChangeView, DeviceView, FaultView, PartWord, PauseView, PropertyParts, ServingView, Stored, TwinParts,
+    AlarmView, ChangeView, DeviceView, FaultView, PartWord, PauseView, PropertyParts, ServingView, Stored, TwinParts,
     TwinView,
 };
 use twin_core::{Change, DeviceId, Entry, NodeName, PropertyName, Revision, Timestamp};
@@ -91,6 +91,14 @@ fn change(node: &NodeName, entry: &Entry, stored: &StoredTwin, now: Timestamp) -
         Change::Desired(id, _) => property(stored, &id.property, now),
         Change::Alarm(id, _) => (None, Some(id.property().property.to_string()), None),
     };
+    let alarm_now = match &entry.change {
+        Change::Alarm(id, Some(alarm)) => Some(AlarmView::new(None, id, alarm, entry.revision)),
+        Change::Alarm(_, None)
+        | Change::Device(..)
+        | Change::Reported(..)
+        | Change::Override(..)
+        | Change::Desired(..) => None,
+    };
     ChangeView {
         seq: entry.revision.get(),
         node: node.to_string(),
@@ -101,6 +109,7 @@ fn change(node: &NodeName, entry: &Entry, stored: &StoredTwin, now: Timestamp) -
         deleted: entry.change.is_deletion(),
         device_now,
         property_now,
+        alarm_now,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: what an integrator and an operator type.
 
 mod act;
+mod alarms;
 mod audit;
 mod backup;
 #[cfg(feature = "ble")]
@@ -124,6 +125,8 @@ enum Command {
         #[command(flatten)]
         remote: remote::Remote,
     },
+    /// Print the alarms of the gateway that runs, or do something about one.
+    Alarms(alarms::AlarmsCli),
     /// Make, list and revoke the tokens with which others may use the REST interface.
     Token(token::TokenCli),
     /// Read the log of who did what, and prove that nobody has changed it.
@@ -316,6 +319,7 @@ pub fn main() -> ExitCode {
         }
         Command::Samples(asked) => samples::samples(&asked),
         Command::Status { all, json, remote } => status::status(all, json, &remote),
+        Command::Alarms(cli) => alarms::alarms(cli),
         Command::Doctor { config, data_dir, json, remote } => {
             doctor::doctor(&config, &data_dir, json, &remote)
         }

@@ -74,6 +74,9 @@ impl Remote {
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, Refusal> {
         let (status, body) = self.exchange(method, path, body).await.map_err(Refusal::Unreachable)?;
         if status.is_success() {
+            // Nothing is left to be shown.
+            let body =
+                if status == http::StatusCode::NO_CONTENT { Bytes::from_static(b"null") } else { body };
             let read = serde_json::from_slice(&body).context("the gateway's answer cannot be read");
             return read.map_err(Refusal::Unreachable);
         }

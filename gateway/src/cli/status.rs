@@ -39,6 +39,11 @@ pub(super) fn status(all: bool, json: bool, remote: &Remote) -> ExitCode {
             "devices        {} online, {} offline, {} unknown",
             devices.online, devices.offline, devices.unknown
         );
+        let alarms = &status.alarms;
+        println!(
+            "alarms         {} critical, {} warning, {} info",
+            alarms.critical, alarms.warning, alarms.info
+        );
         print_store(&status.store);
         if let Some(revision) = status.configuration {
             println!("configuration  revision {revision}");

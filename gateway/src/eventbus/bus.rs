@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use audit::{Action, Audit, Record};
+use audit::Audit;
 use device_twin::{Event, Handle, OverrideRequest, ReportedChange, Update, Updated};
 use mapper_contract::{
     ContractError, DeviceTopic, GetRequest, NodeTopic, Refusal, StateResult, StateUpdate, Topic, TwinChange,
@@ -135,6 +135,7 @@ impl EventBus {
     pub async fn run(self, stop: CancellationToken) {
         let mut events = self.inner.service.events();
         self.publish_all_deltas().await;
+        self.publish_all_alarms().await;
         loop {
             let event = tokio::select! {
                 () = stop.cancelled() => return,
@@ -144,12 +145,14 @@ impl EventBus {
                 Ok(Event::Wishes(device, wishes)) => self.publish_delta(&device, &wishes),
                 Ok(Event::Committed(commit)) => {
                     self.publish_membership(&commit);
+                    self.publish_alarms(&commit);
                     self.inner.catalog.handle_committed(&commit);
                 }
                 Err(RecvError::Lagged(missed)) => {
                     debug!(missed, "the event bus fell behind and reads everything again");
                     self.read_catalog().await;
                     self.publish_all_deltas().await;
+                    self.publish_all_alarms().await;
                 }
                 Err(RecvError::Closed) => return,
             }

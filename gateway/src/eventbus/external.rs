@@ -63,7 +63,10 @@ impl External {
             tokio::select! {
                 outcome = &mut link => break outcome,
                 event = self.events.next() => match event {
-                    Some(Event::Connected) => bus.publish_all_deltas().await,
+                    Some(Event::Connected) => {
+                        bus.publish_all_deltas().await;
+                        bus.publish_all_alarms().await;
+                    }
                     Some(Event::Message { topic, payload, .. }) => {
                         if sender.send(Message { speaker: Speaker::unknown(), topic, payload, done: None }).await.is_err() {
                             break Ok(());

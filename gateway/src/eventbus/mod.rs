@@ -1,6 +1,7 @@
 //! EventBus: MQTT on one side, the DeviceTwin service on the other. Topics and bodies are parsed once, here; every
 //! refusal is counted and answered.
 
+mod alarms;
 mod bus;
 mod catalog;
 mod embedded;

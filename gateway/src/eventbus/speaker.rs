@@ -4,6 +4,9 @@ use mapper_contract::ContractError;
 use mqtt_broker::{Access, Principal, Says};
 use twin_core::{PropertyName, Value};
 
+/// Who says something, where nobody knows.
+const NOBODY: &str = "mqtt";
+
 /// Who says something.
 #[derive(Debug, Clone)]
 pub(super) struct Speaker {
@@ -15,7 +18,7 @@ pub(super) struct Speaker {
 impl Speaker {
     /// Somebody at a broker that is not ours: who they are, it has asked.
     pub(super) fn unknown() -> Self {
-        Self { by: "mqtt".to_owned(), says: Says { reports: true, wants: true } }
+        Self { by: NOBODY.to_owned(), says: Says { reports: true, wants: true } }
     }
 
     /// Somebody at our own broker.
@@ -23,9 +26,20 @@ impl Speaker {
         let by = match principal {
             Principal::User(name) => format!("{name}@mqtt"),
             // The client id is whatever the client likes.
-            Principal::Local(_) | Principal::Mapper(_) => "mqtt".to_owned(),
+            Principal::Local(_) | Principal::Mapper(_) => NOBODY.to_owned(),
         };
         Self { by, says: access.says(principal) }
+    }
+
+    /// The name of whoever it is: as they call themselves, where nobody knows it better.
+    pub(super) fn name(&self, called: String) -> String {
+        if called.is_empty() || self.by != NOBODY { self.by.clone() } else { called }
+    }
+
+    /// Whether they may ask for what people ask for.
+    pub(super) fn check_wants(&self) -> Result<(), ContractError> {
+        let reason = "only an operator may ask for this";
+        if self.says.wants { Ok(()) } else { Err(ContractError::Forbidden { reason: reason.to_owned() }) }
     }
 
     /// Whether they may say this.

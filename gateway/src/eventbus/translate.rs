@@ -130,7 +130,7 @@ pub(super) fn whole(stored: &StoredTwin, now: Timestamp) -> Twin {
         let Some(effective) = effective else { continue };
         let since = match effective.part {
             Part::Override => override_.map(|(o, _)| o.set_at),
-            Part::Desired | Part::Reported | Part::Device => desired.map(|(d, _)| d.set_at),
+            Part::Desired | Part::Reported | Part::Device | Part::Alarm => desired.map(|(d, _)| d.set_at),
         };
         property.expected = Some(Held { value: (&effective.value).into(), timestamp: since });
         property.part = Some(effective.part);

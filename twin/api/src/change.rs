@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::alarm::AlarmView;
 use crate::device::DeviceView;
 use crate::property::PropertyView;
 use crate::words::PartWord;
@@ -32,6 +33,9 @@ pub struct ChangeView {
     /// The property as it is now, all parts together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property_now: Option<PropertyView>,
+    /// The alarm as it is now, for a change of an alarm that did not delete it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_now: Option<AlarmView>,
 }
 
 /// Changes in order.

@@ -4,6 +4,7 @@
 //! All moments are milliseconds since 1970 in UTC. A member that has no value is left out.
 #![warn(missing_docs)]
 
+mod alarm;
 mod change;
 mod definition;
 mod device;
@@ -20,6 +21,7 @@ mod twin;
 mod wish;
 mod words;
 
+pub use alarm::{AlarmNote, AlarmPage, AlarmView, PersonView, ShelvingView, read_words};
 pub use change::{ChangePage, ChangeView};
 pub use definition::{DefinitionView, RangeView};
 pub use device::{DevicePage, DeviceView};

@@ -79,12 +79,16 @@ kinds! {
     UnknownDevice = 404, "unknown-device", "There is no such device";
     /// The device has no such property.
     UnknownProperty = 404, "unknown-property", "There is no such property";
+    /// The property has no such alarm.
+    UnknownAlarm = 404, "unknown-alarm", "There is no such alarm";
     /// No configuration of this revision is kept.
     UnknownRevision = 404, "unknown-revision", "There is no such revision";
     /// The path does not know the method.
     MethodNotAllowed = 405, "method-not-allowed", "The path does not know this method";
     /// The request took too long.
     Timeout = 408, "timeout", "The request took too long";
+    /// It cannot be done as things stand.
+    NotDone = 409, "not-done", "It cannot be done as things stand";
     /// The gateway was not started from a file.
     NoFile = 409, "no-file", "There is no file to read";
     /// A mapper outside the gateway serves the device.

@@ -136,6 +136,7 @@ pub(crate) enum Command {
     State(DeviceId, DeviceState, Reply<Timestamp>),
     Declare(BTreeMap<DeviceId, DeviceDefinition>, oneshot::Sender<()>),
     Override(Vec<OverrideRequest>, Reply<Revision>),
+    Alarm(crate::alarm::AlarmRequest, crate::alarm::AlarmReply),
     Wishes(DeviceId, oneshot::Sender<Vec<crate::memory::Wish>>),
     Ping(oneshot::Sender<()>),
 }

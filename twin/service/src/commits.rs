@@ -9,6 +9,7 @@ use twin_core::replica::{Commit, Effect, FetchToken, LinkCommand};
 use twin_core::{Revision, Stream};
 use twin_store::{StoreError, Verdict};
 
+use crate::alarm::AlarmError;
 use crate::command::ReportError;
 use crate::service::{Connection, DeviceTwin, Error, Waiter};
 use crate::trouble::{Held, tell};
@@ -183,12 +184,21 @@ impl DeviceTwin {
                 Waiter::Declared(reply) => drop(reply.send(())),
             }
         }
+        let committed = self.replicas.of(Stream::Alarm).committed();
+        while let Some((_, reply, alarm)) =
+            self.waiting_alarms.pop_front_if(|(revision, ..)| *revision <= committed)
+        {
+            let _ = reply.send(Ok(alarm));
+        }
     }
 
     /// Tells those who wait that what they said is not stored. It stays in memory, and is stored when that is possible.
     fn refuse_waiting(&mut self) {
         let Some(held) = &self.held else { return };
         let trouble = held.trouble;
+        for (_, reply, _) in self.waiting_alarms.drain(..) {
+            let _ = reply.send(Err(AlarmError::NotStored { trouble }));
+        }
         for (_, waiter) in self.waiting.drain(..) {
             let error = ReportError::NotStored { trouble, is_kept: true };
             match waiter {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use twin_core::history::Place;
-use twin_core::{DeviceDefinition, DeviceId, DeviceState, Revision, Timestamp};
+use twin_core::{Alarm, DeviceDefinition, DeviceId, DeviceState, Revision, Timestamp};
 
+use crate::alarm::{AlarmError, AlarmRequest};
 use crate::command::{Command, OverrideRequest, Report, ReportError, Updated};
 use crate::figures::Figures;
 use crate::memory::Wish;
@@ -112,6 +113,18 @@ impl Handle {
     pub async fn set_overrides(&self, requests: Vec<OverrideRequest>) -> Result<Revision, ReportError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Command::Override(requests, reply), answer).await
+    }
+
+    /// Does what a person asks of an alarm; answers when it is committed, with the alarm as it stands then, or none when
+    /// nothing is left of it.
+    ///
+    /// # Errors
+    /// [`AlarmError`] when it cannot be done.
+    pub async fn act_on_alarm(&self, request: AlarmRequest) -> Result<Option<Alarm>, AlarmError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Alarm(request, reply);
+        self.commands.send(command).await.map_err(|_| AlarmError::Stopping)?;
+        answer.await.unwrap_or(Err(AlarmError::Stopping))
     }
 
     /// What is to be written to a device now.

@@ -2,6 +2,7 @@
 //!
 //! Pure decisions are in [`memory`]; the task in `service.rs` runs them, commits, and speaks only then.
 
+mod alarm;
 mod command;
 mod commits;
 mod figures;
@@ -15,6 +16,7 @@ mod steady;
 mod trouble;
 mod upload;
 
+pub use alarm::{AlarmAct, AlarmError, AlarmRequest};
 pub use command::{OverrideRequest, Report, ReportError, ReportedChange, Update, Updated};
 pub use figures::Figures;
 pub use handle::{Handle, PendingReport, PendingState, Stopped};

@@ -74,7 +74,9 @@ impl DeviceTwin {
         self.store.keep(&desired).await?;
         let devices = self.memory.all_devices();
         let overrides = self.memory.all_overrides();
-        let mut kept = desired.len() + devices.len() + overrides.len();
+        let alarms = self.memory.all_alarms();
+        let mut kept = desired.len() + devices.len() + overrides.len() + alarms.len();
+        self.write(alarms);
         self.write(devices);
         for (id, wanted) in overrides {
             let revision = self.write(vec![Change::Override(id.clone(), Some(wanted))]);
@@ -84,6 +86,10 @@ impl DeviceTwin {
         kept += reported.len();
         let last = self.write(reported);
         for (revision, _) in &mut self.waiting {
+            *revision = last;
+        }
+        let last = self.replicas.of(Stream::Alarm).last();
+        for (revision, ..) in &mut self.waiting_alarms {
             *revision = last;
         }
         Ok(kept as u64)

@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use twin_core::history::Place;
 use twin_core::replica::{Commit, Followed, Limits, LinkCommand, LinkEvent};
-use twin_core::{Change, DeviceId, Entry, Incarnation, Revision, Stream, Timestamp};
+use twin_core::{Alarm, Change, DeviceId, Entry, Incarnation, Revision, Stream, Timestamp};
 use twin_store::{HistoryBounds, OpenError, Reader, StoreError, Trouble, TwinStore, Verdict};
 
+use crate::alarm::{AlarmError, AlarmReply, AlarmRequest};
 use crate::command::{Command, Reply, ReportError, Updated};
 use crate::figures::{Figures, Progress};
 use crate::handle::Handle;
@@ -73,6 +74,8 @@ pub struct DeviceTwin {
     pub(crate) link: mpsc::Sender<LinkCommand>,
     pub(crate) connection: Option<Connection>,
     pub(crate) waiting: VecDeque<(Revision, Waiter)>,
+    /// Those who wait for a revision of the alarms.
+    pub(crate) waiting_alarms: VecDeque<(Revision, AlarmReply, Option<Alarm>)>,
     /// Devices whose wishes may have changed.
     pub(crate) touched: BTreeSet<DeviceId>,
     /// Those of them whose guards were asked: their wishes are to be published after the next commit.
@@ -159,6 +162,7 @@ impl DeviceTwin {
             link,
             connection: None,
             waiting: VecDeque::new(),
+            waiting_alarms: VecDeque::new(),
             touched: BTreeSet::new(),
             judged: BTreeSet::new(),
             published: std::collections::HashMap::new(),
@@ -347,6 +351,8 @@ impl DeviceTwin {
             Command::Declare(devices, reply) => {
                 let changes = self.memory.declare(devices);
                 let revision = self.write(changes);
+                let alarms = self.memory.declare_alarms(now);
+                self.write(alarms);
                 let there: BTreeSet<DeviceId> = self.memory.devices().cloned().collect();
                 // A device that comes again later is told anew what is wanted of it.
                 self.published.retain(|device, _| there.contains(device));
@@ -374,6 +380,7 @@ impl DeviceTwin {
                     Err(error) => drop(reply.send(Err(error))),
                 }
             }
+            Command::Alarm(request, reply) => self.handle_alarm(request, reply, now),
             Command::Wishes(device, reply) => {
                 let _ = reply.send(self.memory.wishes(&device, now));
             }
@@ -411,8 +418,9 @@ impl DeviceTwin {
     /// Gives the changes to the replicas; the revision of the last one of a twin, or of the last before when there is none.
     pub(crate) fn write(&mut self, changes: Vec<Change>) -> Revision {
         self.recorder.note(&changes, self.now());
+        let alarms = self.memory.judge_alarms(&changes, self.now());
         let mut last = self.replicas.of(Stream::Twin).last();
-        for change in changes {
+        for change in changes.into_iter().chain(alarms) {
             let stream = change.part().stream();
             match self.replicas.write(change) {
                 Ok(revision) if stream == Stream::Twin => last = revision,
@@ -421,6 +429,22 @@ impl DeviceTwin {
             }
         }
         last
+    }
+
+    fn handle_alarm(&mut self, request: AlarmRequest, reply: AlarmReply, now: Timestamp) {
+        if let Some(held) = &self.held {
+            return drop(reply.send(Err(AlarmError::NotStored { trouble: held.trouble })));
+        }
+        let id = request.id.clone();
+        match self.memory.act_on_alarm(request, now) {
+            Ok(change) => {
+                self.write(change.into_iter().collect());
+                let revision = self.replicas.of(Stream::Alarm).last();
+                let alarm = self.memory.alarm(&id).cloned();
+                self.waiting_alarms.push_back((revision, reply, alarm));
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
     }
 
     pub(crate) fn handle_published(&mut self, commit: Arc<Commit>) {

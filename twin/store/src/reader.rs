@@ -196,6 +196,26 @@ impl Reader {
         Ok(twin)
     }
 
+    /// All alarms.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn alarms(&self) -> Result<Vec<(AlarmId, Alarm, Revision)>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM documents WHERE author = ?1 AND body IS NOT NULL");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(author_number(Stream::Alarm, Side::Edge))
+            .fetch_all(&self.pool.get())
+            .await?;
+        let mut alarms = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let Entry { revision, change } = entry(row)?;
+            if let Change::Alarm(id, Some(alarm)) = change {
+                alarms.push((id, alarm, revision));
+            }
+        }
+        Ok(alarms)
+    }
+
     /// What has changed since `since`, oldest first within each author, at most `limit` documents.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use cloud_store::Committed;
 use futures_util::Stream;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
-use twin_api::{Problem, ProblemKind};
+use twin_api::{PartWord, Problem, ProblemKind};
 use twin_core::NodeName;
 use utoipa::IntoParams;
 
@@ -123,7 +123,8 @@ impl Follower {
             };
             self.since = page.up_to;
             for change in views::changes(&page, (self.rest.now)()) {
-                let event = Event::default().event("change").id(change.seq.to_string());
+                let kind = if change.part == PartWord::Alarm { "alarm" } else { "change" };
+                let event = Event::default().event(kind).id(change.seq.to_string());
                 self.ready.extend(event.json_data(&change));
             }
             if self.ready.is_empty() {

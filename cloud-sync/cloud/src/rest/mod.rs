@@ -1,5 +1,6 @@
 //! REST: routes, and what all of them share.
 
+mod alarms;
 mod answer;
 mod changes;
 mod desired;
@@ -87,6 +88,8 @@ impl Rest {
             .route("/openapi.json", get(openapi::openapi_json))
             .route("/api/v1/nodes", get(nodes::list))
             .route("/api/v1/nodes/{node}", get(nodes::one))
+            .route("/api/v1/nodes/{node}/alarms", get(alarms::of_node))
+            .route("/api/v1/alarms", get(alarms::list))
             .route("/api/v1/nodes/{node}/devices", get(devices::list))
             .route(device, get(devices::one))
             .route(&format!("{device}/twin"), get(devices::twin))

@@ -4,7 +4,7 @@ use axum::Json;
 use twin_api::EveryRoute;
 use utoipa::OpenApi;
 
-use super::{changes, desired, devices, events, health, history, nodes};
+use super::{alarms, changes, desired, devices, events, health, history, nodes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,6 +17,8 @@ use super::{changes, desired, devices, events, health, history, nodes};
     paths(
         nodes::list,
         nodes::one,
+        alarms::list,
+        alarms::of_node,
         devices::list,
         devices::one,
         devices::twin,

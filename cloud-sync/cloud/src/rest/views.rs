@@ -2,7 +2,8 @@
 
 use cloud_store::{ChangeRow, ChangesPage, DeviceRow, NodeRow, PropertyRows, TwinRows, Versioned};
 use twin_api::{
-    ChangeView, DeviceView, LinkWord, NodeView, PropertyParts, PropertyView, Stored, TwinParts, TwinView,
+    AlarmView, ChangeView, DeviceView, LinkWord, NodeView, PropertyParts, PropertyView, Stored, TwinParts,
+    TwinView,
 };
 use twin_core::{Change, DeviceId, Key, PropertyDefinition, Timestamp};
 
@@ -66,6 +67,16 @@ fn change(row: &ChangeRow, page: &ChangesPage, now: Timestamp) -> ChangeView {
         | Change::Desired(..)
         | Change::Alarm(..) => None,
     };
+    let alarm_now = match change {
+        Change::Alarm(id, Some(alarm)) => {
+            Some(AlarmView::new(Some(row.node.as_str()), id, alarm, row.entry.revision))
+        }
+        Change::Alarm(_, None)
+        | Change::Device(..)
+        | Change::Reported(..)
+        | Change::Override(..)
+        | Change::Desired(..) => None,
+    };
     ChangeView {
         seq: row.seq,
         node: row.node.to_string(),
@@ -76,6 +87,7 @@ fn change(row: &ChangeRow, page: &ChangesPage, now: Timestamp) -> ChangeView {
         deleted: change.is_deletion(),
         device_now,
         property_now: now_view,
+        alarm_now,
     }
 }
 

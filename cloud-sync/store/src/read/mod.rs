@@ -1,5 +1,6 @@
 //! What is read for people and programs, never by the replicas.
 
+pub(crate) mod alarms;
 pub(crate) mod devices;
 pub(crate) mod page;
 pub(crate) mod twin;

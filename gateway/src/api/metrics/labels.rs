@@ -11,6 +11,11 @@ pub(super) const MOST_LANES: usize = 250;
 const OTHERS: &str = "(others)";
 
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(super) struct SeverityLabel {
+    pub(super) severity: &'static str,
+}
+
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(super) struct StateLabel {
     pub(super) state: &'static str,
 }

@@ -13,7 +13,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::labels::{
-    FileLabel, LaneLabel, MapperLabel, OutcomeLabel, PartLabel, QueueLabel, StateLabel, bounded, escaped,
+    FileLabel, LaneLabel, MapperLabel, OutcomeLabel, PartLabel, QueueLabel, SeverityLabel, StateLabel,
+    bounded, escaped,
 };
 use crate::api::status::{GatewayStatus, LaneView};
 
@@ -138,6 +139,16 @@ fn devices(status: &GatewayStatus, registry: &mut Registry) {
         devices.get_or_create(&StateLabel { state }).set(whole(count));
     }
     registry.register("devices", "Devices by state", devices);
+    let alarms = Family::<SeverityLabel, Gauge>::default();
+    let by_severity = [
+        ("info", status.alarms.info),
+        ("warning", status.alarms.warning),
+        ("critical", status.alarms.critical),
+    ];
+    for (severity, count) in by_severity {
+        alarms.get_or_create(&SeverityLabel { severity }).set(whole(count));
+    }
+    registry.register("alarms", "Alarms that are active and not shelved, by severity", alarms);
     let mut outcomes = |name: &str, help: &str, counts: [(&'static str, u64); 3]| {
         let family = Family::<OutcomeLabel, Counter>::default();
         for (outcome, count) in counts {

@@ -22,8 +22,10 @@ pub struct Watch {
     broken_since: Option<Timestamp>,
     /// Whether the last word on the rule was that it is broken, so that the end of the delay raises the alarm.
     broken: bool,
-    /// When the last value was read.
+    /// When the last value was read, by the clock as it is set now.
     read_at: Option<Timestamp>,
+    /// The same by the clock as it was set then: two reports of one read are told from two reads.
+    heard_at: Option<Timestamp>,
     /// Since when it is watched: what was not read before that is not held against the mapper.
     since: Timestamp,
     value: Option<Value>,
@@ -41,6 +43,7 @@ impl Watch {
             broken_since: None,
             broken: false,
             read_at: None,
+            heard_at: None,
             since: now,
             value: None,
         }
@@ -76,7 +79,10 @@ impl Watch {
     /// Hears what is reported now.
     pub fn handle_reported(&mut self, reported: Option<&Reported>, now: Timestamp) -> bool {
         self.value = reported.and_then(|r| r.value.clone());
-        self.read_at = reported.and_then(|r| r.gateway_time);
+        let heard_at = reported.and_then(|r| r.gateway_time);
+        if heard_at != self.heard_at {
+            (self.heard_at, self.read_at) = (heard_at, heard_at);
+        }
         if let Condition::Stale { .. } = self.rule.condition {
             return self.judge_age(now);
         }
@@ -112,6 +118,15 @@ impl Watch {
             }
         };
         judged || taken_out
+    }
+
+    /// The wall clock was set by so many milliseconds: what began a minute ago began a minute ago all the same. The end
+    /// of a shelf is a date, and stays.
+    pub fn handle_clock_set(&mut self, by_ms: i64) {
+        let moved = |at: Timestamp| Timestamp::from_millis(at.as_millis().saturating_add(by_ms));
+        self.read_at = self.read_at.map(moved);
+        self.broken_since = self.broken_since.map(moved);
+        self.since = moved(self.since);
     }
 
     /// When it is to be told the time next.

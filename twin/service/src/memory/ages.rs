@@ -12,7 +12,8 @@ impl Memory {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let next = |set: &BTreeSet<(Timestamp, PropertyId)>| set.first().map(|(at, _)| *at);
-        [next(&self.expiries), next(&self.ages), self.guards.poll_timeout()].into_iter().flatten().min()
+        let own = [next(&self.expiries), next(&self.ages)];
+        own.into_iter().chain([self.guards.poll_timeout(), self.alarms.poll_timeout()]).flatten().min()
     }
 
     /// Turns good values bad that have got too old by `now`: their mapper has fallen silent.
@@ -47,6 +48,7 @@ impl Memory {
 
     /// The wall clock was set by so many milliseconds: what was read a minute ago is a minute old all the same.
     pub fn handle_clock_set(&mut self, by_ms: i64) {
+        self.alarms.handle_clock_set(by_ms);
         let ages = std::mem::take(&mut self.ages);
         self.ages = ages.into_iter().map(|(at, id)| (moved(at, by_ms), id)).collect();
         for property in self.twins.values_mut().flat_map(|twin| twin.properties.values_mut()) {
@@ -60,6 +62,7 @@ impl Memory {
         let mut changes = Vec::new();
         let mut touched = self.guards.handle_timeout(now);
         self.handle_ages(now, &mut changes);
+        changes.extend(self.handle_alarm_timeouts(now));
         while let Some((at, id)) = self.expiries.pop_first() {
             if at > now {
                 self.expiries.insert((at, id));

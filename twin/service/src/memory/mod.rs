@@ -3,6 +3,7 @@
 //! Bounded by the configuration: one state for each property of each device.
 
 mod ages;
+mod alarms;
 mod anew;
 mod declare;
 mod guards;
@@ -68,6 +69,7 @@ pub struct Memory {
     /// What the cloud wants of devices that are not declared (yet).
     orphans: HashMap<PropertyId, (Desired, Revision)>,
     guards: guards::Guards,
+    alarms: alarms::Alarms,
 }
 
 impl Memory {
@@ -111,7 +113,7 @@ impl Memory {
                     },
                 }
             }
-            Change::Alarm(..) => {}
+            Change::Alarm(id, body) => self.alarms.take(id, body),
         }
     }
 
