@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use twin_api::{
-    AlarmView, ChangeView, DeviceView, FaultView, PartWord, PauseView, PropertyParts, ServingView, Stored, TwinParts,
-    TwinView,
+    AlarmView, ChangeView, DeviceView, FaultView, PartWord, PauseView, PropertyParts, ServingView, Stored,
+    TwinParts, TwinView,
 };
 use twin_core::{Change, DeviceId, Entry, NodeName, PropertyName, Revision, Timestamp};
 use twin_store::{Reader, StoreError, StoredTwin};

@@ -221,7 +221,9 @@ impl EventBus {
                 }
             }
             Topic::Device(device, DeviceTopic::TwinGet) => self.get(device, payload).await,
-            Topic::Device(device, DeviceTopic::AlarmUpdate) => self.alarm_update(speaker, device, payload).await,
+            Topic::Device(device, DeviceTopic::AlarmUpdate) => {
+                self.alarm_update(speaker, device, payload).await
+            }
             Topic::Device(device, DeviceTopic::OverrideUpdate) => {
                 self.override_update(speaker, device, payload).await
             }

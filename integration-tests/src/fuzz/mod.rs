@@ -19,26 +19,27 @@ pub use gateway::{mqtt_bus, rest_request};
 pub use link::{enrol, join_token, link_frame, link_session};
 pub use modbus::{modbus_frames, modbus_tcp};
 pub use mqtt::{
-    mqtt_delta, mqtt_document, mqtt_get, mqtt_get_result, mqtt_membership, mqtt_state, mqtt_state_result,
-    mqtt_topic, mqtt_update, mqtt_update_result,
+    mqtt_alarm, mqtt_delta, mqtt_document, mqtt_get, mqtt_get_result, mqtt_membership, mqtt_override,
+    mqtt_state, mqtt_state_result, mqtt_topic, mqtt_update, mqtt_update_result,
 };
 pub use opcua::opcua_names;
 pub use rest::{changes_token, etag, merge_patch, value_json};
 pub use taken::{import_file, import_tables};
-pub use written::{config_text, modbus_codec};
+pub use written::{config_text, guard_expression, modbus_codec};
 pub use zigbee::{zigbee_link, zigbee_message};
 
 /// One target: its name, which is that of its corpus too, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 31] = [
+pub const TARGETS: [Target; 34] = [
     ("backup_file", backup_file),
     ("ble_codec", ble_codec),
     ("changes_token", changes_token),
     ("config_text", config_text),
     ("enrol", enrol),
     ("etag", etag),
+    ("guard_expression", guard_expression),
     ("import_file", import_file),
     ("import_tables", import_tables),
     ("join_token", join_token),
@@ -48,12 +49,14 @@ pub const TARGETS: [Target; 31] = [
     ("modbus_codec", modbus_codec),
     ("modbus_frames", modbus_frames),
     ("modbus_tcp", modbus_tcp),
+    ("mqtt_alarm", mqtt_alarm),
     ("mqtt_bus", mqtt_bus),
     ("mqtt_delta", mqtt_delta),
     ("mqtt_document", mqtt_document),
     ("mqtt_get", mqtt_get),
     ("mqtt_get_result", mqtt_get_result),
     ("mqtt_membership", mqtt_membership),
+    ("mqtt_override", mqtt_override),
     ("mqtt_state", mqtt_state),
     ("mqtt_state_result", mqtt_state_result),
     ("mqtt_topic", mqtt_topic),

@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 
 use mapper_contract::{
-    Delta, GetRequest, MembershipResult, MembershipUpdated, StateResult, StateUpdate, Topic, TwinDocument,
-    TwinGetResult, TwinUpdate, UpdateResult, WireValue,
+    AlarmMessage, AlarmResult, AlarmUpdate, Delta, GetRequest, MembershipResult, MembershipUpdated,
+    OverrideUpdate, StateResult, StateUpdate, Topic, TwinDocument, TwinGetResult, TwinUpdate, UpdateResult,
+    WireValue,
 };
 use twin_core::{Timestamp, ValueType};
 
@@ -57,6 +58,18 @@ pub fn mqtt_state(data: &[u8]) {
 /// A question for a twin.
 pub fn mqtt_get(data: &[u8]) {
     again(GetRequest::parse(data), GetRequest::encode, GetRequest::parse);
+}
+
+/// What a local operator wants.
+pub fn mqtt_override(data: &[u8]) {
+    again(OverrideUpdate::parse(data), OverrideUpdate::encode, OverrideUpdate::parse);
+}
+
+/// What is done about an alarm, and how one stands.
+pub fn mqtt_alarm(data: &[u8]) {
+    again(AlarmUpdate::parse(data), AlarmUpdate::encode, AlarmUpdate::parse);
+    let _ = AlarmMessage::parse(data);
+    let _ = AlarmResult::parse(data);
 }
 
 /// What a mapper is told to write.

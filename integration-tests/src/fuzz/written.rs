@@ -3,6 +3,9 @@
 use config::{NoSecrets, Source};
 use modbus::Point;
 
+use twin_core::{Value, ValueType};
+use twin_guard::{Input, Interlock};
+
 use super::text;
 
 /// A configuration.
@@ -21,6 +24,26 @@ pub fn config_text(data: &[u8]) {
             }
             drop(faults.render(true));
         }
+    }
+}
+
+/// An interlock: what is read and fits its types gives an answer or words.
+pub fn guard_expression(data: &[u8]) {
+    let Some(Ok(interlock)) = text(data).map(Interlock::parse) else { return };
+    let types = |input: &Input| match input.property.as_str() {
+        "b" => Some(ValueType::Bool),
+        "i" => Some(ValueType::Int),
+        "s" => Some(ValueType::String),
+        _ => Some(ValueType::Float),
+    };
+    let value = |input: &Input| match input.property.as_str() {
+        "b" => Some(Value::Bool(true)),
+        "i" => Some(Value::Int(i64::MAX)),
+        "s" => Some(Value::String("text".to_owned())),
+        _ => Value::float(1.5).ok(),
+    };
+    if interlock.check(types, ValueType::Int).is_ok() {
+        let _ = interlock.judge(&Value::Int(i64::MIN), value);
     }
 }
 

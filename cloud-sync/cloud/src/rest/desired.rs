@@ -5,8 +5,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use twin_api::{Condition, Problem, ProblemKind, TwinView, etag, read_wishes};
-use twin_core::{DeviceId, PropertyId, Revision};
+use cloud_store::TwinRows;
+use twin_api::{Condition, FieldFault, Problem, ProblemKind, TwinView, Wish, etag, read_wishes};
+use twin_core::{DeviceDefinition, DeviceId, PropertyId, Revision};
 
 use super::Rest;
 use super::answer::Failure;
@@ -49,8 +50,9 @@ pub(crate) async fn set(
     let patch = json_body(&headers, body).await?;
     let now = (rest.now)();
     let rows = rest.store.twin(&node, &id).await?;
-    let Some(device) = rows.device else { return Err(no_device(&rest, &node, &id).await) };
+    let Some(device) = &rows.device else { return Err(no_device(&rest, &node, &id).await) };
     let wishes = read_wishes(&id, &device.body.definition, &patch, now)?;
+    check_steps(&id, &device.body.definition, &rows, &wishes)?;
     let set_by = peer.map_or_else(|| "rest".to_owned(), |peer| format!("rest@{}", peer.0.0.ip()));
     let expected = expected(if_match, &id, rows.desired_revision)?;
     if wishes.is_empty() {
@@ -66,6 +68,25 @@ pub(crate) async fn set(
         .collect();
     rest.store.set_desired(&node, wishes, expected).await?;
     Ok(tagged(read_twin(&rest, &node, &id).await?))
+}
+
+/// Whether each wish is near enough to what was last read. The edge asks its guards again before the write.
+fn check_steps(
+    id: &DeviceId,
+    definition: &DeviceDefinition,
+    rows: &TwinRows,
+    wishes: &[Wish],
+) -> Result<(), Problem> {
+    let far = wishes.iter().filter_map(|wish| {
+        let guard = definition.properties.get(&wish.property)?.guard.as_ref()?;
+        let reported = rows.reported.get(&wish.property).map(|row| &row.body);
+        let no = guard.check_step_if_known(&wish.wanted.as_ref()?.value, reported).err()?;
+        Some(FieldFault { name: wish.property.to_string(), detail: no.to_string() })
+    });
+    let faults: Vec<FieldFault> = far.collect();
+    let Some(first) = faults.first() else { return Ok(()) };
+    let detail = format!("{id} {}: {}", first.name, first.detail);
+    Err(Problem::new(ProblemKind::UnacceptableValue, detail).with_faults(faults))
 }
 
 /// Deletes one desired value: nothing is wanted of that property any more. Deleting what is not there is no fault.
