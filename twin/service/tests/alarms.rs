@@ -51,6 +51,7 @@ async fn start(dir: &Path, rules: &[(&str, AlarmRule)]) -> Rig {
         data_dir: dir.to_owned(),
         incarnation: Incarnation::new(INCARNATION.fetch_add(1, Ordering::Relaxed).unsigned_abs()),
         limits: Limits::default(),
+        history: twin_store::HistoryBounds::default(),
         settle: Duration::from_millis(200),
         now: wall,
     };
