@@ -18,7 +18,7 @@ pub fn mqtt_bus(data: &[u8]) {
         Topic::Device(device, DeviceTopic::TwinUpdate) => device,
         Topic::Device(_, DeviceTopic::TwinGet) | Topic::Node(..) => return mqtt_get(body),
         Topic::Device(_, DeviceTopic::StateUpdate) => return mqtt_state(body),
-        Topic::Device(..) => return,
+        Topic::Device(..) | Topic::Alarm(_) => return,
     };
     let property = |name: &str, value_type| {
         (name.parse().expect("a property name"), PropertyDefinition::new(value_type, Access::ReadWrite))
