@@ -45,6 +45,7 @@ pub(super) fn status(all: bool, json: bool, remote: &Remote) -> ExitCode {
             alarms.critical, alarms.warning, alarms.info
         );
         print_store(&status.store);
+        print_machine(&status);
         if let Some(revision) = status.configuration {
             println!("configuration  revision {revision}");
         }
@@ -56,6 +57,45 @@ pub(super) fn status(all: bool, json: bool, remote: &Remote) -> ExitCode {
         print_lanes(status.lanes, all);
         ExitCode::SUCCESS
     })
+}
+
+/// What is owed, what waits, the disk, the process, certificates that end soon, and what does not work.
+#[expect(clippy::print_stdout, reason = "what the command prints is its result")]
+fn print_machine(status: &GatewayStatus) {
+    if let Some(backlog) = &status.backlog {
+        match backlog.revisions {
+            Some(0) => println!("backlog        nothing; the cloud has everything"),
+            Some(revisions) => {
+                println!("backlog        {revisions} revisions, the oldest {} s old", backlog.age_ms / 1000);
+            }
+            None => println!("backlog        not known before the first connection to the cloud"),
+        }
+    }
+    for queue in status.queues.iter().filter(|queue| queue.waiting > 0) {
+        println!("queue          {}: {} of {} wait", queue.name, queue.waiting, queue.capacity);
+    }
+    let (disk, process) = (&status.disk, &status.process);
+    let megabytes = |bytes: u64| bytes / 1_000_000;
+    println!(
+        "disk           {} MB of data, {} MB free",
+        megabytes(disk.data_bytes),
+        megabytes(disk.free_bytes)
+    );
+    println!(
+        "process        {} MB of memory, {} s of processor, {} descriptors, {} threads",
+        megabytes(process.resident_bytes),
+        process.cpu_ms / 1000,
+        process.open_fds,
+        process.threads
+    );
+    for certificate in &status.certificates {
+        println!("certificate    {} ends {} UTC", certificate.path, date(certificate.not_after));
+    }
+    let writes = &status.writes;
+    println!("writes         {} applied, {} refused, {} failed", writes.applied, writes.refused, writes.failed);
+    for part in &status.not_ready {
+        println!("NOT READY      {}: {}", part.name, part.why);
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "what the command prints is its result")]
