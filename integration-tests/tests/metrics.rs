@@ -19,7 +19,8 @@ fn docs(path: &str) -> PathBuf {
 }
 
 async fn scrape(edge: &Edge, accept: &str) -> (String, String) {
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
     let answer = String::from_utf8(raw(&edge.api(), request.as_bytes()).await.unwrap()).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
@@ -44,7 +45,9 @@ fn expressions(value: &Value, found: &mut BTreeSet<String>) {
         Value::Object(map) => {
             for (key, value) in map {
                 match value.as_str() {
-                    Some(text) if ["expr", "query", "definition"].contains(&key.as_str()) => named(text, found),
+                    Some(text) if ["expr", "query", "definition"].contains(&key.as_str()) => {
+                        named(text, found)
+                    }
                     _ => expressions(value, found),
                 }
             }
@@ -61,7 +64,8 @@ fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)> {
     }
     let mut command = Command::new("promtool");
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("promtool is there (Debian: prometheus); scripts/test installs it");
+    let mut child =
+        command.spawn().expect("promtool is there (Debian: prometheus); scripts/test installs it");
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -83,9 +87,14 @@ async fn the_figures_are_well_formed_and_the_dashboard_and_the_alerts_name_none_
         let (_, text) = scrape(&edge, "*/*").await;
         let counted = |name: &str| {
             let line = text.lines().find(|line| line.starts_with(name));
-            line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).is_some_and(|count| count > 0.0)
+            line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+                .is_some_and(|count| count > 0.0)
         };
-        let all = ["twinspan_read_seconds_count{mapper=\"modbus\"}", "twinspan_sync_lag_seconds_count", "twinspan_commit_seconds_count"];
+        let all = [
+            "twinspan_read_seconds_count{mapper=\"modbus\"}",
+            "twinspan_sync_lag_seconds_count",
+            "twinspan_commit_seconds_count",
+        ];
         if all.iter().all(|name| counted(name)) { Ok(text) } else { Err(text) }
     })
     .await;
@@ -99,13 +108,17 @@ async fn the_figures_are_well_formed_and_the_dashboard_and_the_alerts_name_none_
     assert_eq!(samples(&open), there, "both forms have the same samples");
     assert!(plain.contains(&format!("twinspan_build_info{{node=\"{NODE}\"")), "{plain}");
 
-    let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(docs("grafana/twinspan.json")).unwrap()).unwrap();
+    let dashboard: Value =
+        serde_json::from_str(&std::fs::read_to_string(docs("grafana/twinspan.json")).unwrap()).unwrap();
     let (mut wanted, mut panels) = (BTreeSet::new(), BTreeSet::new());
     expressions(&dashboard, &mut wanted);
     assert!(wanted.len() > 20, "{wanted:?}");
     for panel in dashboard["panels"].as_array().unwrap() {
         assert!(panels.insert(panel["id"].as_u64().unwrap()), "two panels have one id");
-        assert!(panel["gridPos"]["w"].as_u64().unwrap() + panel["gridPos"]["x"].as_u64().unwrap() <= 24, "{panel}");
+        assert!(
+            panel["gridPos"]["w"].as_u64().unwrap() + panel["gridPos"]["x"].as_u64().unwrap() <= 24,
+            "{panel}"
+        );
     }
     let alerts = std::fs::read_to_string(docs("prometheus/twinspan-alerts.yaml")).unwrap();
     for line in alerts.lines().filter(|line| line.trim_start().starts_with("expr:")) {

@@ -166,7 +166,7 @@ async fn tables(data_dir: &Path) -> Value {
             Ok(tables) => json!({
                 "schema": twin_store::copy::schema_version(&path).await.ok(),
                 "bytes": fs::metadata(&path).map_or(0, |metadata| metadata.len()),
-                "rows": tables.into_iter().map(|table| (table.name, Value::from(table.rows))).collect::<serde_json::Map<_, _>>(),
+            "tables": tables.into_iter().map(|table| json!({"table": table.name, "rows": table.rows})).collect::<Vec<_>>(),
             }),
             Err(error) => json!({"unreadable": error.to_string()}),
         };

@@ -92,7 +92,10 @@ fn print_machine(status: &GatewayStatus) {
         println!("certificate    {} ends {} UTC", certificate.path, date(certificate.not_after));
     }
     let writes = &status.writes;
-    println!("writes         {} applied, {} refused, {} failed", writes.applied, writes.refused, writes.failed);
+    println!(
+        "writes         {} applied, {} refused, {} failed",
+        writes.applied, writes.refused, writes.failed
+    );
     for part in &status.not_ready {
         println!("NOT READY      {}: {}", part.name, part.why);
     }
