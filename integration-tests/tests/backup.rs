@@ -76,11 +76,28 @@ async fn after_a_backup_was_brought_back_both_sides_are_equal_again() {
     let refused = twinspan(&["backup"], &[("", &file), ("--data-dir", &data)]);
     assert!(!refused.status.success() && said(&refused).contains("another name"), "{}", said(&refused));
 
+    eventually("what was reported meanwhile is taken", async || {
+        let twin = edge.twin(DEVICE).await?;
+        if twin["properties"]["a"]["reported"]["value"] == 199 { Ok(()) } else { Err(twin.to_string()) }
+    })
+    .await;
+
     // What happens afterwards is in the cloud, and will not be at the edge.
     report(&mut mqtt, 1000).await;
     want(&cloud, 20).await;
-    let (at_edge, _) = equal(&edge, &cloud).await;
+    let (at_edge, in_cloud) = eventually("the cloud has it", async || {
+        let (at_edge, in_cloud) = equal(&edge, &cloud).await;
+        if in_cloud["properties"]["b"]["desired"]["value"] == 20
+            && at_edge["properties"]["b"]["desired"]["value"] == 20
+        {
+            Ok((at_edge, in_cloud))
+        } else {
+            Err(in_cloud.to_string())
+        }
+    })
+    .await;
     assert_eq!(at_edge["properties"]["a"]["reported"]["value"], 1000);
+    assert_eq!(in_cloud["properties"]["a"]["reported"]["value"], 1000);
 
     let refused = twinspan(&["restore", "--force"], &[("", &file), ("--data-dir", &data)]);
     assert!(!refused.status.success() && said(&refused).contains("is running on"), "{}", said(&refused));

@@ -75,7 +75,7 @@ async fn trouble_is_named_with_its_mend_whether_or_not_the_gateway_runs() {
     let device = Port::free();
     let devices = format!(
         "devices:\n  meter:\n    modbus: {{ tcp: \"{}\", timeout: 200ms }}\n    properties:\n      a: {{ type: int, modbus: {{ holding: 1 }} }}\n  \
-         line:\n    modbus: {{ rtu: {{ port: /dev/no-such-port, baud: 9600 }}, unit: 3 }}\n    properties:\n      a: {{ type: int, modbus: {{ holding: 1 }} }}\n",
+         line:\n    modbus: {{ rtu: /dev/no-such-port, baud: 9600, unit: 3 }}\n    properties:\n      a: {{ type: int, modbus: {{ holding: 1 }} }}\n",
         device.address()
     );
     let mut edge = Edge::prepare(NODE, Some(Uplink::nowhere(&nowhere)), None, &devices);
