@@ -41,12 +41,11 @@ fn unpack(path: &Path) -> BTreeMap<String, String> {
 
 fn devices(folder: &Path) -> String {
     std::fs::write(folder.join("key.pem"), "x").unwrap();
-    format!(
-        "# the old password: planted-in-a-comment\n\
-         devices:\n  dev-0:\n    properties:\n      a: {{ type: int }}\n  \
-         plc:\n    opcua: {{ url: \"opc.tcp://127.0.0.1:1\", user: planted-opcua-user, password: planted-opcua-password }}\n    \
-         properties:\n      b: {{ type: int, opcua: {{ node: \"ns=2;s=b\" }} }}\n"
-    )
+    "# the old password: planted-in-a-comment\n\
+         devices:\n  dev-0:\n    properties:\n      a: { type: int }\n  \
+         plc:\n    opcua: { url: \"opc.tcp://127.0.0.1:1\", user: planted-opcua-user, password: planted-opcua-password }\n    \
+         properties:\n      b: { type: int, opcua: { node: \"ns=2;s=b\" } }\n"
+        .to_owned()
 }
 
 #[tokio::test]
