@@ -65,11 +65,10 @@ async fn an_alarm_raised_while_the_link_is_down_reaches_the_cloud_and_survives_a
     assert_eq!(raised["alarm"]["state"], "active", "{raised}");
     assert_eq!((&raised["alarm"]["value"], &raised["alarm"]["severity"]), (&json!(81.5), &json!("critical")));
     assert_eq!(states(&edge.api(), "/api/v1/alarms").await.unwrap(), ["hot active"]);
-    let metrics = integration_tests::harness::raw(
-        &edge.api(),
-        format!("GET /metrics HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", edge.api()).as_bytes(),
-    );
-    let metrics = String::from_utf8(metrics.await.unwrap()).unwrap();
+    let api = edge.api();
+    let asked = format!("GET /metrics HTTP/1.1\r\nhost: {api}\r\nconnection: close\r\n\r\n");
+    let metrics = integration_tests::harness::raw(&api, asked.as_bytes()).await.unwrap();
+    let metrics = String::from_utf8(metrics).unwrap();
     assert!(metrics.contains("twinspan_alarms{severity=\"critical\"} 1"), "{metrics}");
 
     cloud.start_again().await;

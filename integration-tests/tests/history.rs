@@ -1,5 +1,4 @@
 //! The history on its way to the cloud: both processes killed half way, and every sample is there once.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 

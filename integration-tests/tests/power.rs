@@ -1,5 +1,4 @@
 //! Power cuts: nothing acknowledged is lost, and the database is never damaged.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use integration_tests::harness::{SKIP_PEERS, binary};
 use integration_tests::powercut::{self, Fsync};

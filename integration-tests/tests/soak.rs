@@ -1,5 +1,4 @@
 //! A minute of what `soak -- --for 60m` does for an hour: nothing grows, and the processes end well.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::process::Command;
 

@@ -81,7 +81,9 @@ impl Gateway {
                 Topic::Device(id, DeviceTopic::StateUpdate) => {
                     return Said::State(id.name().to_owned(), StateUpdate::parse(&payload).unwrap().state);
                 }
-                other @ (Topic::Device(..) | Topic::Node(..)) => panic!("nobody should say {other}"),
+                other @ (Topic::Device(..) | Topic::Node(..) | Topic::Alarm(_)) => {
+                    panic!("nobody should say {other}")
+                }
             }
         }
     }

@@ -51,7 +51,7 @@ pub async fn run(plan: Plan) -> anyhow::Result<()> {
         }
         if reloaded.elapsed() > RELOAD_EVERY {
             reloads += 1;
-            stack.reload(reloads % 2 == 1).await?;
+            stack.reload(reloads % 2 == 1)?;
             reloaded = Instant::now();
         }
         stack.ask(begun.elapsed().as_secs()).await?;

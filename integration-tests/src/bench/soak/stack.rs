@@ -63,7 +63,7 @@ impl Stack {
     }
 
     /// Reads the configuration again, with or without one device more.
-    pub(super) async fn reload(&self, more: bool) -> anyhow::Result<()> {
+    pub(super) fn reload(&self, more: bool) -> anyhow::Result<()> {
         let ports = [self.mqtt, self.api, self.relay.port];
         let text = yaml(&self.folder, &self.plant.ports, self.registers, ports, &self.token, more)?;
         std::fs::write(self.folder.path().join("gateway.yaml"), text)?;
