@@ -90,7 +90,7 @@ fn table() -> Vec<(&'static str, String, &'static str)> {
             gateway("  nod: plant-7\n  data-dir: ./x\n  zzz: 1\n"),
             "3:3 gateway.nod | the key `nod` is not known here | did you mean `node`?\n\
                 4:3 gateway.data-dir | the key `data-dir` is not known here | did you mean `data_dir`?\n\
-                5:3 gateway.zzz | the key `zzz` is not known here | known here: `node`, `data_dir`, `mqtt`, `cloud`, `api`, `log`, `history`, `reload_on_change` or `shutdown_grace`",
+                5:3 gateway.zzz | the key `zzz` is not known here | known here: `node`, `data_dir`, `mqtt`, `cloud`, `api`, `log`, `history`, `audit`, `reload_on_change` or `shutdown_grace`",
         ),
         (
             "node missing",

@@ -76,7 +76,7 @@ fn every_wrong_combination_is_a_fault_with_its_mend() {
         ),
         (
             "  audit: {keep: 1h, megabytes: 0}\n",
-            "gateway.audit.keep | `1h` is not between 1d and 3653d | write a duration from 1d to 3653d\n\
+            "gateway.audit.keep | 1h is not between 1d and 3653d | write a duration from 1d to 3653d\n\
              gateway.audit.megabytes | 0 megabytes are too few or too many | write 1 to 10000",
         ),
     ] {
@@ -84,7 +84,8 @@ fn every_wrong_combination_is_a_fault_with_its_mend() {
     }
     let unknown =
         faults("  api: {remote: {self_signed: true, client_ca_file: c, certificates: {hmi: root}}}\n");
-    assert!(unknown.starts_with("gateway.api.remote.certificates.hmi | `root` is not"), "{unknown}");
+    assert!(unknown.starts_with("gateway.api.remote.certificates.hmi | "), "{unknown}");
+    assert!(unknown.contains("not `root`"), "{unknown}");
 }
 
 #[test]

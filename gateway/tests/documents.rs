@@ -68,6 +68,15 @@ fn every_example_in_the_documentation_is_right() {
             continue;
         }
         count += 1;
+        // Some show the properties of a model alone.
+        let block = &if block.starts_with("properties:") {
+            format!(
+                "models:\n  shown:\n{}",
+                block.lines().map(|line| format!("    {line}\n")).collect::<String>()
+            )
+        } else {
+            block.to_owned()
+        };
         let mut sources = vec![Source::new("docs/configuration.md", block)];
         // An example may need the model of the one before it, and a table.
         if block.contains("devices_from:") && !block.contains("models:") {

@@ -55,13 +55,15 @@ async fn an_alarm_raised_while_the_link_is_down_reaches_the_cloud_and_survives_a
         .await;
     let mut mqtt = Mqtt::connect(edge.mqtt(), "boiler-mapper");
     mqtt.subscribe(&format!("{TOPIC}/#")).await;
+    let mut listener = Mqtt::connect(edge.mqtt(), "boiler-listener");
+    listener.subscribe(&format!("{TOPIC}/#")).await;
     temperature(&mut mqtt, 20.0).await;
     cloud.process().terminate();
     assert_eq!(cloud.process().end(Duration::from_secs(11)).await.code(), Some(0));
 
     temperature(&mut mqtt, 81.5).await;
     let topic = format!("{TOPIC}/alarm/state/temperature/hot");
-    let raised = mqtt.find(WAIT, |message| message.topic == topic).await.expect("an alarm").json();
+    let raised = listener.find(WAIT, |message| message.topic == topic).await.expect("an alarm").json();
     assert_eq!(raised["alarm"]["state"], "active", "{raised}");
     assert_eq!((&raised["alarm"]["value"], &raised["alarm"]["severity"]), (&json!(81.5), &json!("critical")));
     assert_eq!(states(&edge.api(), "/api/v1/alarms").await.unwrap(), ["hot active"]);
@@ -84,7 +86,7 @@ async fn an_alarm_raised_while_the_link_is_down_reaches_the_cloud_and_survives_a
     edge.process().kill();
     edge.start_again().await;
     assert_eq!(states(&edge.api(), "/api/v1/alarms").await.unwrap(), ["hot acknowledged"]);
-    let mut mqtt = Mqtt::connect(edge.mqtt(), "boiler-mapper");
+    let mut mqtt = Mqtt::connect(edge.mqtt(), "boiler-mapper-again");
     mqtt.subscribe(&format!("{TOPIC}/#")).await;
     let retained = mqtt.find(WAIT, |message| message.topic == topic).await.expect("it is retained").json();
     assert_eq!(

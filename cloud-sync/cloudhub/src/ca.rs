@@ -17,6 +17,8 @@ use twin_core::{NodeName, Timestamp};
 
 const FILE: &str = "ca.pem";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Certificates are valid since so long before they are made, since the clock of an edge may be a day behind.
+const VALID_BEFORE: Duration = DAY.saturating_mul(2);
 const CA_DAYS: u32 = 3653;
 const LEAF_DAYS: u32 = 366;
 
@@ -159,11 +161,11 @@ pub(crate) fn node_of(certificate: &CertificateDer<'_>) -> Option<NodeName> {
     }
 }
 
-/// When a certificate of this CA was made: it is valid since a day before.
+/// When a certificate of this CA was made.
 pub(crate) fn issued(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let begin = parsed.validity().not_before.timestamp().checked_mul(1000)?;
-    Some(Timestamp::from_millis(begin).after(DAY))
+    Some(Timestamp::from_millis(begin).after(VALID_BEFORE))
 }
 
 fn leaf(name: &str, usage: ExtendedKeyUsagePurpose) -> Result<CertificateParams, CaError> {
@@ -176,10 +178,10 @@ fn leaf(name: &str, usage: ExtendedKeyUsagePurpose) -> Result<CertificateParams,
     dated(params, LEAF_DAYS)
 }
 
-/// Gives it a serial number and a time that began two days ago, since the clock of an edge may be a day behind.
+/// Gives it a serial number and a time that began before now.
 fn dated(mut params: CertificateParams, days: u32) -> Result<CertificateParams, CaError> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    params.not_before = rcgen::date_time_ymd(1970, 1, 1) + since_1970.saturating_sub(DAY * 2);
+    params.not_before = rcgen::date_time_ymd(1970, 1, 1) + since_1970.saturating_sub(VALID_BEFORE);
     params.not_after = rcgen::date_time_ymd(1970, 1, 1) + (since_1970 + DAY * days);
     let mut serial = [0; 16];
     getrandom::fill(&mut serial).map_err(|e| CaError::Make(e.to_string()))?;

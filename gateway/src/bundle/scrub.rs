@@ -141,7 +141,10 @@ fn without_long_words(line: &str) -> String {
 }
 
 fn looks_random(word: &str) -> bool {
-    if PREFIXES.iter().any(|prefix| word.starts_with(prefix) && word.len() > prefix.len() + 12) {
+    if PREFIXES.iter().any(|prefix| word.starts_with(prefix) && word.len() > prefix.len() + 12)
+        && word.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+    {
+        // The names of our metrics begin so too, and have small letters only.
         return true;
     }
     // Paths are long too, but have short parts.

@@ -186,7 +186,7 @@ async fn a_stale_if_match_changes_nothing() {
         [
           412,
           {
-            "detail": "the desired values are at revision 1, not 0: read them again",
+            "detail": "the desired values of default/pump-1 are at \"1\"; read the twin again",
             "status": 412,
             "title": "It has been changed meanwhile",
             "type": "urn:twinspan:problem:revision-mismatch"
@@ -195,7 +195,7 @@ async fn a_stale_if_match_changes_nothing() {
         "#);
     assert_eq!(app.send(with("\"1\"", 2)).await.status, 200);
     assert_eq!(app.send(with("*", 3)).await.status, 200);
-    assert_eq!(app.send(with("W/\"3\"", 4)).await.status, 400);
+    assert_eq!(app.send(with("W/\"3\"", 4)).await.status, 412);
 }
 
 #[tokio::test]
