@@ -1,6 +1,6 @@
 //! Who did what: an append-only log in which each record holds the digest of the one before it.
 //!
-//! [`chain`] and [`record`] decide and touch nothing; [`Book`] keeps the records in a database of their own; [`Audit`] is how the
+//! [`chain`] and `record` decide and touch nothing; [`Book`] keeps the records in a database of their own; [`Audit`] is how the
 //! rest of the gateway writes them, many in one commit.
 #![warn(missing_docs)]
 

@@ -1,6 +1,6 @@
 //! Who may do what at the edge: roles and what each route needs, tokens, certificates, and how often anybody may be wrong.
 //!
-//! [`need`], [`failures`] and [`token`] decide and touch nothing; [`tokens`] keeps tokens in a small database, [`tls`]
+//! `need`, [`failures`] and [`token`] decide and touch nothing; [`tokens`] keeps tokens in a small database, [`tls`]
 //! reads certificates.
 #![warn(missing_docs)]
 

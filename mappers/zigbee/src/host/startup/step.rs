@@ -19,14 +19,14 @@ pub struct Formation {
 /// What is to be done next.
 #[derive(Debug)]
 pub enum Step {
-    /// Send this; its answer, or what is waited for after it, goes to [`StartUp::handle_answer`].
+    /// Send this; its answer, or what is waited for after it, goes to `StartUp::handle_answer`.
     Ask {
         /// The request.
         frame: Frame,
         /// What is waited for after its answer, and how long.
         then: Option<(Awaited, Duration)>,
     },
-    /// Find out what is known of the network of this coordinator, for [`StartUp::handle_known`].
+    /// Find out what is known of the network of this coordinator, for `StartUp::handle_known`.
     LookUp(Ieee),
     /// It runs.
     Done(Started),
