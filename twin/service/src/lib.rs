@@ -3,6 +3,7 @@
 //! Pure decisions are in [`memory`]; the task in `service.rs` runs them, commits, and speaks only then.
 
 mod alarm;
+mod asked;
 mod command;
 mod commits;
 mod figures;
@@ -13,6 +14,7 @@ mod recorder;
 mod replicas;
 mod service;
 mod steady;
+mod told;
 mod trouble;
 mod upload;
 

@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use twin_core::history::Place;
-use twin_core::replica::{Commit, Followed, Limits, LinkCommand, LinkEvent};
+use twin_core::replica::{Commit, Limits, LinkCommand, LinkEvent};
 use twin_core::{Alarm, Change, DeviceId, Entry, Incarnation, Revision, Stream, Timestamp};
-use twin_store::{HistoryBounds, OpenError, Reader, StoreError, Trouble, TwinStore, Verdict};
+use twin_store::{HistoryBounds, OpenError, Reader, StoreError, TwinStore, Verdict};
 
-use crate::alarm::{AlarmError, AlarmReply, AlarmRequest};
-use crate::command::{Command, Reply, ReportError, Updated};
+use crate::alarm::AlarmReply;
+use crate::command::{Command, Reply, Updated};
 use crate::figures::{Figures, Progress};
 use crate::handle::Handle;
 use crate::memory::{Memory, Wish};
@@ -69,7 +69,7 @@ pub struct DeviceTwin {
     pub(crate) replicas: Replicas,
     pub(crate) memory: Memory,
     commands: mpsc::Receiver<Command>,
-    events: broadcast::Sender<Event>,
+    pub(crate) events: broadcast::Sender<Event>,
     link_events: mpsc::Receiver<LinkEvent>,
     pub(crate) link: mpsc::Sender<LinkCommand>,
     pub(crate) connection: Option<Connection>,
@@ -81,7 +81,7 @@ pub struct DeviceTwin {
     /// Those of them whose guards were asked: their wishes are to be published after the next commit.
     pub(crate) judged: BTreeSet<DeviceId>,
     /// What was last published of a device's wishes; absent: nothing wanted.
-    published: std::collections::HashMap<DeviceId, Arc<Vec<Wish>>>,
+    pub(crate) published: std::collections::HashMap<DeviceId, Arc<Vec<Wish>>>,
     pub(crate) recorder: Recorder,
     /// Where the log of samples ends.
     pub(crate) logged: watch::Sender<Option<Place>>,
@@ -321,73 +321,6 @@ impl DeviceTwin {
         self.connection.as_ref().is_some_and(|connection| connection.number == number)
     }
 
-    fn handle_command(&mut self, command: Command) {
-        let now = self.now();
-        match command {
-            Command::Report(report, reply) => {
-                let device = report.device.clone();
-                match self.memory.report(report, now) {
-                    Ok((changes, properties)) => {
-                        if self.memory.is_wanted(&device) {
-                            self.touched.insert(device);
-                        }
-                        let revision = self.write(changes);
-                        let updated = Updated { properties, revision };
-                        self.waiting.push_back((revision, Waiter::Report(reply, updated)));
-                    }
-                    Err(error) => drop(reply.send(Err(error))),
-                }
-            }
-            Command::State(device, state, reply) => match self.memory.state(&device, state, now) {
-                Ok((changes, since)) => {
-                    if self.memory.is_wanted(&device) {
-                        self.touched.insert(device);
-                    }
-                    let revision = self.write(changes);
-                    self.waiting.push_back((revision, Waiter::State(reply, since)));
-                }
-                Err(error) => drop(reply.send(Err(error))),
-            },
-            Command::Declare(devices, reply) => {
-                let changes = self.memory.declare(devices);
-                let revision = self.write(changes);
-                let alarms = self.memory.declare_alarms(now);
-                self.write(alarms);
-                let there: BTreeSet<DeviceId> = self.memory.devices().cloned().collect();
-                // A device that comes again later is told anew what is wanted of it.
-                self.published.retain(|device, _| there.contains(device));
-                self.touched.extend(there);
-                self.waiting.push_back((revision, Waiter::Declared(reply)));
-            }
-            Command::Override(_, reply) if self.held.is_some() => {
-                let trouble = self.held.as_ref().map_or(Trouble::Busy, |held| held.trouble);
-                drop(reply.send(Err(ReportError::NotStored { trouble, is_kept: false })));
-            }
-            Command::Override(requests, reply) => {
-                let checked = requests.iter().map(|request| self.memory.check_override(request));
-                match checked.collect::<Result<Vec<_>, _>>() {
-                    Ok(changes) => {
-                        let mut revision = self.replicas.of(Stream::Twin).last();
-                        for (request, change) in requests.into_iter().zip(changes) {
-                            if let Some(change) = change {
-                                revision = self.write(vec![change]);
-                                self.memory.note_override(&request.id, request.set, revision);
-                            }
-                            self.touched.insert(request.id.device);
-                        }
-                        self.waiting.push_back((revision, Waiter::Override(reply, revision)));
-                    }
-                    Err(error) => drop(reply.send(Err(error))),
-                }
-            }
-            Command::Alarm(request, reply) => self.handle_alarm(request, reply, now),
-            Command::Wishes(device, reply) => {
-                let _ = reply.send(self.memory.wishes(&device, now));
-            }
-            Command::Ping(reply) => drop(reply.send(())),
-        }
-    }
-
     /// Does one step of what the history needs.
     async fn tend_history(&mut self) -> Result<(), Error> {
         let now = self.now();
@@ -430,85 +363,6 @@ impl DeviceTwin {
         }
         last
     }
-
-    fn handle_alarm(&mut self, request: AlarmRequest, reply: AlarmReply, now: Timestamp) {
-        if let Some(held) = &self.held {
-            return drop(reply.send(Err(AlarmError::NotStored { trouble: held.trouble })));
-        }
-        let id = request.id.clone();
-        match self.memory.act_on_alarm(request, now) {
-            Ok(change) => {
-                self.write(change.into_iter().collect());
-                let revision = self.replicas.of(Stream::Alarm).last();
-                let alarm = self.memory.alarm(&id).cloned();
-                self.waiting_alarms.push_back((revision, reply, alarm));
-            }
-            Err(error) => drop(reply.send(Err(error))),
-        }
-    }
-
-    pub(crate) fn handle_published(&mut self, commit: Arc<Commit>) {
-        if commit.stream == Stream::Twin {
-            self.handle_followed(&commit);
-        }
-        let _ = self.events.send(Event::Committed(commit));
-    }
-
-    fn handle_followed(&mut self, commit: &Commit) {
-        let now = self.now();
-        let mut whole = Vec::new();
-        for step in &commit.followed {
-            match step {
-                Followed::ResetBegin => self.staged.clear(),
-                Followed::Stage { entries } => self.staged.extend(entries.iter().cloned()),
-                Followed::ResetEnd { .. } => whole = std::mem::take(&mut self.staged),
-                Followed::Apply { .. } => {}
-            }
-        }
-        if !commit.followed.is_empty() {
-            let touched = self.memory.handle_followed(commit, &whole);
-            for device in &touched {
-                let changes = self.memory.refuse_unacceptable(device, now);
-                self.write(changes);
-            }
-            self.touched.extend(touched);
-        }
-    }
-
-    /// Asks the guards of wishes before they go out; a refusal is committed with what it answers.
-    pub(crate) fn judge_wishes(&mut self) {
-        if self.touched.is_empty() {
-            return;
-        }
-        let now = self.now();
-        for device in std::mem::take(&mut self.touched) {
-            let refused = self.memory.judge_wishes(&device, now);
-            self.write(refused);
-            self.judged.insert(device);
-        }
-    }
-
-    /// Publishes what is to be written where that has changed.
-    pub(crate) fn publish_wishes(&mut self) {
-        let now = self.now();
-        for device in std::mem::take(&mut self.judged) {
-            let wishes = self.memory.wishes(&device, now);
-            let same = match self.published.get(&device) {
-                Some(before) => same_wishes(before, &wishes),
-                None => wishes.is_empty(),
-            };
-            if same {
-                continue;
-            }
-            let wishes = Arc::new(wishes);
-            if wishes.is_empty() {
-                self.published.remove(&device);
-            } else {
-                self.published.insert(device.clone(), Arc::clone(&wishes));
-            }
-            let _ = self.events.send(Event::Wishes(device, wishes));
-        }
-    }
 }
 
 /// Why the service cannot start.
@@ -523,11 +377,6 @@ pub enum StartError {
     /// What was saved of a damaged one cannot be stored.
     #[error(transparent)]
     TakeOver(#[from] Error),
-}
-
-/// What a device reports meanwhile does not make a wish another one.
-fn same_wishes(a: &[Wish], b: &[Wish]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.property == b.property && a.effective == b.effective)
 }
 
 async fn sleep_until(at: Option<Instant>) {
