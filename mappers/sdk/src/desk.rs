@@ -53,8 +53,12 @@ impl Desk {
         let _ = self.place.set(Place { lane: lane.clone(), number, mail: Arc::clone(mail) });
     }
 
+    /// Has the device left alone, or asked again, and wakes the lane.
     pub(crate) fn set_paused(&self, paused: bool) {
-        self.paused.store(paused, Ordering::Release);
+        let before = self.paused.swap(paused, Ordering::AcqRel);
+        if let Some(place) = self.place.get().filter(|_| before != paused) {
+            place.mail.mark(place.number);
+        }
     }
 
     pub(crate) fn is_paused(&self) -> bool {
